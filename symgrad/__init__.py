@@ -1,0 +1,65 @@
+"""symgrad: closed-form gradients of networks and formulas.
+
+Derived step by step as LaTeX, compiled to NumPy, trained. This page is the
+whole public API.
+"""
+
+__version__ = "0.1.0"
+
+from symgrad.algebra import broadcast, elementwise, sum_columns, sum_entries, sum_rows
+from symgrad.backends.numpy import CompiledFunction, compile
+from symgrad.derivation import Adjoint, Contribution, Derivation, Rule, Step
+from symgrad.errors import (
+    DataError,
+    DivergenceError,
+    OptionError,
+    ShapeError,
+    SymgradError,
+    UnsupportedError,
+)
+from symgrad.formula import Formula
+from symgrad.functions import identity, relu, sigmoid, softplus, step
+from symgrad.gradient import Gradient, derive, gradient
+from symgrad.graph import Graph
+from symgrad.layers import Dense, Network
+from symgrad.losses import half_sse, mse, sse
+from symgrad.training import Fit, load, train
+
+__all__ = [
+    "Adjoint",
+    "CompiledFunction",
+    "Contribution",
+    "DataError",
+    "Dense",
+    "Derivation",
+    "DivergenceError",
+    "Fit",
+    "Formula",
+    "Gradient",
+    "Graph",
+    "Network",
+    "OptionError",
+    "Rule",
+    "ShapeError",
+    "Step",
+    "SymgradError",
+    "UnsupportedError",
+    "broadcast",
+    "compile",
+    "derive",
+    "elementwise",
+    "gradient",
+    "half_sse",
+    "identity",
+    "load",
+    "mse",
+    "relu",
+    "sigmoid",
+    "softplus",
+    "sse",
+    "step",
+    "sum_columns",
+    "sum_entries",
+    "sum_rows",
+    "train",
+]

@@ -1,0 +1,1 @@
+"""Targets of code generation, one file each; the NumPy one is the reference."""

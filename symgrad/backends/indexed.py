@@ -1,0 +1,111 @@
+"""NumPy source of sums over indices: every running index becomes an array axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from symgrad.backends.source import ATOM, PRODUCT, Axis, Code, ScalarEmitter
+from symgrad.errors import UnsupportedError
+from symgrad.graph import COLUMN, FULL, ROW
+
+
+class IndexedEmitter(ScalarEmitter):
+    """Print sums over an index, entries of arrays, and matrices given by their entries."""
+
+    def _sum(self, expr: Any) -> Code:
+        axes = tuple(Axis(*limit) for limit in expr.limits)
+        outer, self.axes = self.axes, self.axes + axes
+        try:
+            used = [axis for axis in axes if axis.index in expr.function.free_symbols]
+            idle = [axis for axis in axes if axis not in used]
+            self.axes = outer + tuple(used)
+            body = self.emit(expr.function)
+        finally:
+            self.axes = outer
+        lengths = [f"({self.text(axis.high - axis.low + 1)})" for axis in idle]
+        text = body.text
+        if used:
+            places = ", ".join(str(place - len(used)) for place in range(len(used)))
+            axis_text = "" if not outer else f", axis=({places},)"
+            text = f"np.sum({text}{axis_text})"
+        else:
+            text = body.within(PRODUCT)
+        return Code(" * ".join([*lengths, text]), PRODUCT if lengths else ATOM)
+
+    def _element(self, expr: Any) -> Code:
+        matrix, *indices = expr.args
+        code = self.emit(matrix)
+        if code.layout == COLUMN:
+            indices = indices[:1]
+        elif code.layout == ROW:
+            indices = indices[1:]
+        running = [axis for axis in self.axes if any(axis.index in i.free_symbols for i in indices)]
+        if not running:
+            inside = ", ".join(map(self.text, indices))
+            return Code(f"{code.within(ATOM)}[{inside}]")
+        return Code(self._slices(code, indices, running, matrix))
+
+    def _slices(self, code: Code, indices: list[Any], running: list[Axis], matrix: Any) -> str:
+        """Slice an array along the indices that run, each to its own axis of the result."""
+        parts: list[tuple[int, str]] = []
+        for index, size in zip(indices, matrix.shape, strict=False):
+            axis = next((a for a in running if a.index in index.free_symbols), None)
+            if axis is None:
+                parts.append((-1, self.text(index)))
+                continue
+            shift = sp.expand(index - axis.index)
+            if shift.free_symbols & {a.index for a in self.axes}:
+                raise UnsupportedError(f"no NumPy form for the index of `{matrix}[{index}]`")
+            low, high = sp.expand(axis.low + shift), sp.expand(axis.high + shift + 1)
+            parts.append((self.axes.index(axis), self._run(low, high, size)))
+        places = [place for place, _ in parts if place >= 0]
+        if len(set(places)) < len(places):
+            raise UnsupportedError(f"no NumPy form for a diagonal of `{matrix}` by index")
+        source = code.within(ATOM)
+        if places != sorted(places):
+            source, parts = f"{source}.T", parts[::-1]
+        inside = self._with_new_axes(parts)
+        return source if set(inside) <= set(":, ") else f"{source}[{inside}]"
+
+    def _run(self, low: Any, high: Any, size: Any) -> str:
+        """Return the slice low:high of an axis, or clipped places where it may reach outside."""
+        if low == 0 and sp.expand(high - size) == 0:
+            return ":"
+        if sp.expand(low).is_nonnegative and sp.expand(size - high).is_nonnegative:
+            return f"{self.text(low)}:{self.text(high)}"
+        # What lies outside is masked by the case that the entry stands in.
+        return (
+            f"np.arange({self.text(low)}, {self.text(high)})"
+            f".clip(0, {self.text(sp.expand(size - 1))})"
+        )
+
+    def _with_new_axes(self, parts: list[tuple[int, str]]) -> str:
+        places = {place for place, _ in parts if place >= 0}
+        first = min(places)
+        missing = [p for p in range(first, len(self.axes)) if p not in places]
+        out: list[str] = []
+        for place, text in parts:
+            while place >= 0 and missing and missing[0] < place:
+                out.append("None")
+                missing.pop(0)
+            out.append(text)
+        return ", ".join([*out, *["None"] * len(missing)])
+
+    def _function_matrix(self, expr: Any) -> Code:
+        rows, columns = expr.shape
+        first, second = expr.lamda.variables
+        body = expr.lamda.expr
+        if columns == 1:
+            body = body.xreplace({second: sp.S.Zero})
+        axes = [Axis(first, sp.S.Zero, rows - 1), Axis(second, sp.S.Zero, columns - 1)]
+        outer, self.axes = self.axes, tuple(axes[: 1 if columns == 1 else 2])
+        try:
+            code = self.emit(body)
+        finally:
+            self.axes = outer
+        layout = COLUMN if columns == 1 else FULL
+        shape = (rows,) if columns == 1 else (rows, columns)
+        wanted = f"({', '.join(map(self.text, shape))},)"
+        return Code(f"np.broadcast_to({code.text}, {wanted})", ATOM, layout)

@@ -1,0 +1,470 @@
+"""The NumPy backend: definition i of the graph is statement i of the function.
+
+`compile` returns a `CompiledFunction` that checks what it is given and calls
+the generated function, whose source can be read (`.source`) and saved as a
+module that needs NumPy alone (`.save`).
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad import graph as graphs
+from symgrad import trees
+from symgrad.backends.program import Program, program
+from symgrad.errors import DataError, OptionError, ShapeError, listed, unknown
+from symgrad.formula import Formula
+from symgrad.gradient import Gradient, gradient
+from symgrad.graph import SCALAR, Graph
+from symgrad.shapes import Variable, name_of, worded
+
+BACKENDS = ("numpy",)
+REDUCTIONS = ("mean", "sum")
+
+
+# --------------------------------------------------------------- calling it
+
+
+class CompiledFunction:
+    """A generated NumPy function that checks its arguments.
+
+    Call it with arrays by name, or with one mapping (for names that are not Python
+    identifiers). Every array has the declared shape; sizes that are names are taken from
+    the arrays and must agree. For an (n, 1) or (1, n) input a 1-D array is taken too.
+    Results never share memory with arguments or with each other.
+
+    Attributes:
+        source: The source that runs.
+        inputs: The declared inputs by name.
+        results: The names of what is returned.
+    """
+
+    def __init__(self, plan: _Plan) -> None:
+        self._plan = plan
+        self._function = _loaded(plan.program)
+
+    @property
+    def source(self) -> str:
+        """The source that runs, with the helper functions that it calls."""
+        return f"import numpy as np\n\n\n{self._plan.program.module}"
+
+    @property
+    def listing(self) -> str:
+        """The line-for-line form: definition i of the graph is statement i."""
+        return self._plan.program.source
+
+    @property
+    def inputs(self) -> dict[str, Variable]:
+        """The declared inputs by name."""
+        return {v.name: v for v in self._plan.graph.inputs}
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The names of the value and of the gradients that a call returns."""
+        return tuple(map(name_of, self._plan.outputs))
+
+    def __repr__(self) -> str:
+        return f"<compiled {', '.join(self.results)} of {listed(self.inputs)}>"
+
+    def __call__(self, arrays: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+        """Evaluate.
+
+        Raises:
+            OptionError: An argument is missing or unknown.
+            ShapeError: An array does not have its declared shape.
+            DataError: An argument is not made of numbers.
+        """
+        given = {**(arrays or {}), **named}
+        call = _Call.of(self._plan, given)
+        values = self._evaluate(call)
+        return self._plan.presented(call, values)
+
+    def _evaluate(self, call: _Call) -> list[Any]:
+        with np.errstate(**_errors(self._plan)):
+            if self._plan.program.form == "looped":
+                return _looped(self._plan, self._function, call)
+            return _as_list(self._function(*call.arguments), self._plan)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a module that imports only NumPy and checks its gradients when run.
+
+        Raises:
+            UnsupportedError: The function runs over samples in a loop.
+        """
+        from symgrad.backends.module import text_of
+
+        path = Path(path)
+        path.write_text(text_of(self._plan), encoding="utf-8")
+        return path
+
+
+def _errors(plan: _Plan) -> dict[str, Any]:
+    """Branches that are not taken may divide by zero; their values are not used."""
+    quiet = "np.where" in plan.program.source
+    return {"divide": "ignore", "invalid": "ignore", "over": "ignore"} if quiet else {}
+
+
+def _as_list(result: Any, plan: _Plan) -> list[Any]:
+    return list(result) if len(plan.outputs) > 1 else [result]
+
+
+def _loaded(made: Program) -> Callable[..., Any]:
+    """Load generated source; `linecache` lets tracebacks show its lines."""
+    text = f"import numpy as np\n\n\n{made.module}"
+    filename = f"<symgrad {made.name} {abs(hash(text)):x}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    namespace: dict[str, Any] = {"np": np}
+    # Only source printed by an Emitter comes here, with identifiers of its own choosing.
+    exec(compile_source(text, filename), namespace)
+    return namespace[made.name]  # type: ignore[no-any-return]
+
+
+def compile_source(text: str, filename: str) -> Any:
+    """Compile generated source; Python's `compile`, which this module's verb shadows."""
+    import builtins
+
+    return builtins.compile(text, filename, "exec")
+
+
+def _looped(plan: _Plan, function: Callable[..., Any], call: _Call) -> list[Any]:
+    """Evaluate sample by sample and stack the results."""
+    rows = []
+    for k in range(call.samples):
+        arguments = [
+            value[k] if name in plan.batch else value
+            for name, value in zip(plan.program.arguments, call.arguments, strict=True)
+        ]
+        rows.append(_as_list(function(*arguments), plan))
+    return [np.stack([np.asarray(row[j]) for row in rows]) for j in range(len(plan.outputs))]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a compiled function needs to know to take arguments and give results.
+
+    Attributes:
+        outputs: Symbols: the value first, where it is wanted, then gradients.
+        keys: The names under which gradients are given, in the order of `outputs`.
+        valued: Whether the first output is the value.
+        reduce: How samples are put together, or None for a result per sample.
+        dependent: The outputs that depend on an input with samples.
+    """
+
+    graph: Graph
+    program: Program
+    outputs: tuple[Any, ...]
+    keys: tuple[str, ...]
+    valued: bool
+    single: bool
+    dtype: Any
+    batch: tuple[str, ...]
+    reduce: str | None
+    dependent: frozenset[Any]
+
+    @property
+    def form_is_scalar(self) -> bool:
+        """Whether the one output is a number for every sample."""
+        return graphs.layouts(self.graph)[self.outputs[0]] == SCALAR
+
+    def presented(self, call: _Call, values: list[Any]) -> Any:
+        """Put raw values into the shapes and containers that users get."""
+        values = [self._settled(call, s, v) for s, v in zip(self.outputs, values, strict=True)]
+        values = _unshared(values, call)
+        if not self.keys:
+            return values[0]
+        given = values[1:] if self.valued else values
+        gradients = {
+            key: call.as_given(key, value) for key, value in zip(self.keys, given, strict=True)
+        }
+        if self.single:
+            return gradients[self.keys[0]]
+        return (values[0], gradients) if self.valued else gradients
+
+    def _settled(self, call: _Call, symbol: Any, value: Any) -> Any:
+        layout = graphs.layouts(self.graph)[symbol]
+        if self.batch:
+            value = self._over_samples(call, symbol, np.asarray(value), layout)
+        if layout == SCALAR and np.ndim(value) == 0:
+            return float(value) if np.asarray(value).dtype == np.float64 else np.asarray(value)[()]
+        return np.asarray(value)
+
+    def _over_samples(self, call: _Call, symbol: Any, value: Any, layout: str) -> Any:
+        """Reduce the leading axis, or keep it where one result per sample is wanted."""
+        inner = graphs.held_shape(symbol, layout)
+        sizes = tuple(call.sizes.get(size, size) for size in inner)
+        own = self.graph.label(symbol).of in self.batch
+        stacked = self.program.form == "looped" or symbol in self.dependent
+        full = value.reshape((call.samples, *sizes)) if stacked else value.reshape(sizes)
+        if not stacked and (self.reduce is None or own):
+            full = np.broadcast_to(full, (call.samples, *sizes))
+        if own:
+            return full / call.samples if self.reduce == "mean" else full
+        if self.reduce is None:
+            return full
+        if not stacked:
+            return full * call.samples if self.reduce == "sum" else full
+        return full.mean(axis=0) if self.reduce == "mean" else full.sum(axis=0)
+
+
+def _unshared(values: list[Any], call: _Call) -> list[Any]:
+    """Copy results that share memory with an argument or with an earlier result."""
+    kept: list[Any] = []
+    for value in values:
+        if isinstance(value, np.ndarray) and (
+            value.base is not None
+            or not value.flags.writeable
+            or any(value is other for other in (*kept, *call.arguments))
+        ):
+            value = value.copy()
+        kept.append(value)
+    return kept
+
+
+@dataclass(frozen=True)
+class _Call:
+    """Checked arguments of one call."""
+
+    arguments: tuple[Any, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    sizes: Mapping[Any, int]
+    samples: int
+
+    @staticmethod
+    def of(plan: _Plan, given: Mapping[str, Any]) -> _Call:
+        """Check names, numbers and shapes."""
+        given = {name if isinstance(name, str) else name_of(name): a for name, a in given.items()}
+        inputs = plan.graph.inputs
+        names = [v.name for v in inputs]
+        for name in given:
+            if name not in names:
+                raise unknown("argument", name, names)
+        missing = [name for name in names if name not in given]
+        if missing:
+            raise OptionError(f"missing {listed(missing)}; the function takes {listed(names, 40)}")
+        sizes: dict[Any, int] = {}
+        samples: dict[str, int] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
+        arguments = []
+        for variable in inputs:
+            array = _numbers(variable.name, given[variable.name], plan.dtype)
+            shapes[variable.name] = array.shape
+            lead = 0
+            if variable.name in plan.batch:
+                lead = 1
+                samples[variable.name] = _leading(variable, array)
+            arguments.append(_fitted(variable, array, lead, sizes, plan.program.form))
+        if len(set(samples.values())) > 1:
+            said = ", ".join(f"`{name}` has {count}" for name, count in samples.items())
+            raise ShapeError(f"the numbers of samples differ: {said}")
+        count = next(iter(samples.values()), 0)
+        by_name = {name_of(size): value for size, value in sizes.items()}
+        return _Call(tuple(arguments), shapes, by_name, count)
+
+    def as_given(self, key: str, value: Any) -> Any:
+        """Give a gradient the shape in which its variable's array came."""
+        shape = self.shapes.get(key)
+        if shape is None or np.shape(value) == shape:
+            return value
+        return np.reshape(value, shape)
+
+
+def _numbers(name: str, value: Any, dtype: Any) -> Any:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(f"`{name}` is not a regular array of numbers") from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"`{name}` holds {array.dtype}, not real numbers")
+    if dtype is not None:
+        return array.astype(dtype, copy=False)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _leading(variable: Variable, array: Any) -> int:
+    if array.ndim == 0:
+        raise ShapeError(f"`{variable.name}` has samples on its first axis, but is a single number")
+    return int(array.shape[0])
+
+
+def _fitted(variable: Variable, array: Any, lead: int, sizes: dict[Any, int], form: str) -> Any:
+    """Check an array against its declaration and bring it to the rank used inside."""
+    declared = variable.sizes
+    shape = array.shape[lead:]
+    if len(shape) == len(declared) - 1 and 1 in declared:
+        # A 1-D array stands for the one column, or the one row, that is declared.
+        array = array.reshape(*array.shape, 1) if declared[-1] == 1 else array[..., None, :]
+        shape = array.shape[lead:]
+    if len(shape) != len(declared):
+        raise ShapeError(_misfit(variable, array.shape, lead))
+    for size, actual in zip(declared, shape, strict=True):
+        _agree(variable, size, actual, sizes, array.shape, lead)
+    if form == "stacked":
+        return _stacked(array, declared, lead)
+    return array if declared or lead else array[()]
+
+
+def _stacked(array: Any, declared: tuple[Any, ...], lead: int) -> Any:
+    if len(declared) == 1:
+        return array[..., None]
+    return array[:, None, None] if lead and not declared else array
+
+
+def _misfit(variable: Variable, shape: tuple[int, ...], lead: int) -> str:
+    wanted = (*(["samples"] * lead), *variable.shape)
+    return f"`{variable.name}` must be {worded(wanted)}, but it is {worded(shape)}"
+
+
+def _agree(
+    variable: Variable,
+    size: Any,
+    actual: int,
+    sizes: dict[Any, int],
+    shape: tuple[int, ...],
+    lead: int,
+) -> None:
+    free = size.free_symbols
+    if size.is_Symbol and size not in sizes:
+        sizes[size] = actual
+    wanted = size.xreplace(
+        {symbol: sp.Integer(sizes[symbol]) for symbol in free if symbol in sizes}
+    )
+    if wanted.free_symbols:
+        return
+    if wanted != actual:
+        known = (
+            f" with {', '.join(f'{s} = {sizes[s]}' for s in sorted(free, key=str))}" if free else ""
+        )
+        raise ShapeError(_misfit(variable, shape, lead) + known)
+
+
+# ------------------------------------------------------------------- compile
+
+
+def compile(
+    formula: Any,
+    wrt: Any = None,
+    *,
+    backend: str = "numpy",
+    dtype: Any = None,
+    batch: Iterable[str] = (),
+    reduce: str | None = None,
+) -> CompiledFunction:
+    """Compile a formula, and its gradients, to a NumPy function.
+
+    Args:
+        formula: A Formula, the mapping that `gradient` returns, or bare SymPy.
+        wrt: Names or symbols whose gradients are wanted; `"parameters"` is all of them.
+        backend: The target; `"numpy"`.
+        dtype: Arguments are converted to it; None keeps float32 and float64 as they come.
+        batch: Names of inputs whose arrays have the samples on an additional first axis.
+        reduce: With `batch`: `"mean"` or `"sum"` over samples; left out, the mean for a loss
+            or with `wrt`, and one result per sample otherwise.
+
+    Returns:
+        A function f. With `wrt`, `value, grads = f(**arrays)`, `grads` by name in the shape
+        in which the array came; without, `value = f(**arrays)`; for a mapping of gradients,
+        `grads = f(**arrays)`.
+
+    Raises:
+        OptionError: An unknown name or option.
+        UnsupportedError: An operation that NumPy has no form for; the message names it.
+
+    >>> w, x = sp.symbols("w x", real=True)
+    >>> f = compile((w * x - 1) ** 2, wrt=["w"])
+    >>> f(w=2, x=3)
+    (25.0, {'w': 30.0})
+    """
+    if backend not in BACKENDS:
+        raise unknown("backend", backend, BACKENDS)
+    if reduce is not None and reduce not in REDUCTIONS:
+        raise unknown("reduction", reduce, REDUCTIONS)
+    made, outputs, keys, valued, single, loss = _wanted(formula, wrt)
+    made = made.needed(outputs)
+    made = replace(made, inputs=_used_inputs(made, keys))
+    chosen = _checked_batch(made, batch)
+    if chosen and reduce is None and (loss or (valued and keys)):
+        reduce = "mean"
+    name = "value_and_gradients" if valued and keys else "gradients" if keys else "value"
+    generated = program(made, outputs, chosen, name)
+    kind = None if dtype is None else np.dtype(dtype)
+    moving = graphs.dependents(made, [made.symbols[key] for key in chosen])
+    plan = _Plan(
+        graph=made,
+        program=generated,
+        outputs=outputs,
+        keys=keys,
+        valued=valued,
+        single=single,
+        dtype=kind,
+        batch=chosen,
+        reduce=reduce,
+        dependent=frozenset(moving),
+    )
+    return CompiledFunction(plan)
+
+
+def _wanted(
+    formula: Any, wrt: Any
+) -> tuple[Graph, tuple[Any, ...], tuple[str, ...], bool, bool, bool]:
+    """Return the graph, its outputs, their keys, and how they are given."""
+    if isinstance(formula, Gradient):
+        if wrt is not None:
+            raise OptionError("wrt is for a loss; a mapping of gradients compiles as it is")
+        outputs = tuple(part.output for part in formula.values())
+        return formula.graph, outputs, tuple(formula), False, False, True
+    value = Formula.of(formula)
+    if wrt is None:
+        return value.graph, (value.output,), (), True, False, value.model is not None
+    names = _names_of(value, wrt)
+    parts = gradient(value, names)
+    outputs = (value.output, *(parts[name].output for name in names))
+    return parts.graph, outputs, tuple(names), True, False, True
+
+
+def _names_of(value: Formula, wrt: Any) -> list[str]:
+    if isinstance(wrt, str) and wrt == "parameters" and wrt not in value.inputs:
+        if not value.parameters:
+            raise OptionError(
+                f"the formula has no parameters; name variables in wrt: {listed(value.inputs)}"
+            )
+        return list(value.parameters)
+    single = isinstance(wrt, (str, sp.Basic))
+    return [name if isinstance(name, str) else name_of(name) for name in ([wrt] if single else wrt)]
+
+
+def _used_inputs(made: Graph, keys: Iterable[str]) -> tuple[Variable, ...]:
+    """Keep the inputs that the outputs depend on, and those that tell a size."""
+    used = set().union(*(trees.symbols(e) for _, e in made.definitions), set(made.outputs))
+    kept = [v for v in made.inputs if v.symbol in used or v.name in set(keys)]
+    sizes = {s for _, e in made.definitions for s in _free_sizes(e, made)}
+    for variable in made.inputs:
+        told = {s for v in kept for size in v.sizes for s in size.free_symbols}
+        own = {s for size in variable.sizes for s in size.free_symbols}
+        if variable not in kept and own & (sizes - told):
+            kept.append(variable)
+    return tuple(v for v in made.inputs if v in kept)
+
+
+def _free_sizes(expression: Any, made: Graph) -> set[Any]:
+    return set(made.sizes) & trees.symbols(expression)
+
+
+def _checked_batch(made: Graph, batch: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(batch, str):
+        raise OptionError(f"batch is a list of names, such as batch=[{batch!r}]")
+    names = [v.name for v in made.inputs]
+    chosen = tuple(name if isinstance(name, str) else name_of(name) for name in batch)
+    for name in chosen:
+        if name not in names:
+            raise unknown("batch input", name, names)
+    return chosen
+
+
+__all__ = ["CompiledFunction", "Program", "compile", "program"]

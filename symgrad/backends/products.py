@@ -1,0 +1,245 @@
+"""NumPy source of matrix expressions: products in the cheap order, broadcasting, reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+
+from symgrad.backends.indexed import IndexedEmitter
+from symgrad.backends.source import ATOM, PRODUCT, SIGN, SUM, Code
+from symgrad.graph import COLUMN, FULL, ROW, SCALAR
+from symgrad.matrices import entry_symbols
+
+
+class Emitter(IndexedEmitter):
+    """Print every expression that a graph can hold; see `ScalarEmitter`."""
+
+    def _joined(self, parts: list[Code]) -> tuple[str, bool]:
+        """Return how an elementwise combination is held, and whether it has its full shape."""
+        layouts = {part.layout for part in parts} - {SCALAR}
+        if not layouts:
+            return SCALAR, not any(not part.exact for part in parts)
+        layout = layouts.pop() if len(layouts) == 1 else FULL
+        exact = any(part.exact and part.layout == layout for part in parts)
+        return layout, exact
+
+    def _combined(self, parts: list[Code]) -> list[Code]:
+        """Make the operands of an elementwise operation broadcast to what they stand for."""
+        layout, _ = self._joined(parts)
+        if layout != FULL:
+            return parts
+        return [
+            Code(f"{p.within(ATOM)}[:, None]", ATOM, FULL, p.exact) if p.layout == COLUMN else p
+            for p in parts
+        ]
+
+    def _matrix_add(self, expr: Any) -> Code:
+        signed = []
+        for term in expr.args:
+            coefficient, rest = term.as_coeff_mmul()
+            negative = bool(coefficient.is_number and coefficient.is_negative)
+            scaled = _scaled(-coefficient if negative else coefficient, rest)
+            signed.append((negative, self.emit(scaled)))
+        codes = self._combined([code for _, code in signed])
+        parts = [(None, (sign, code)) for (sign, _), code in zip(signed, codes, strict=True)]
+        return self._signed(parts)
+
+    def _hadamard(self, expr: Any) -> Code:
+        codes = self._combined([self.emit(arg) for arg in expr.args])
+        text = " * ".join(code.within(PRODUCT if k == 0 else SIGN) for k, code in enumerate(codes))
+        return Code(text, PRODUCT, *self._joined(codes))
+
+    def _hadamard_power(self, expr: Any) -> Code:
+        base = self.emit(expr.base)
+        stand_in = sp.Dummy("base")
+        outer, self.inside = self.inside, {**self.inside, stand_in: base}
+        try:
+            return self.emit(stand_in**expr.exp)
+        finally:
+            self.inside = outer
+
+    def _elementwise(self, expr: Any) -> Code:
+        codes = self._combined([self.emit(matrix) for matrix in expr.matrices])
+        variables = entry_symbols(len(codes))
+        outer, self.inside = (
+            self.inside,
+            {**self.inside, **dict(zip(variables, codes, strict=True))},
+        )
+        try:
+            return self.emit(expr.function.expr)
+        finally:
+            self.inside = outer
+
+    def _broadcast(self, expr: Any) -> Code:
+        code = self.emit(expr.args[0])
+        if code.layout == FULL or code.layout == SCALAR or not code.exact:
+            return Code(code.text, code.level, code.layout, exact=False)
+        value = expr.args[0]
+        if code.layout == COLUMN and value.shape[0] == 1:
+            return Code(code.text, code.level, ROW, exact=False)
+        if code.layout == COLUMN:
+            return Code(f"{code.within(ATOM)}[:, None]", ATOM, FULL, exact=False)
+        return Code(code.text, code.level, code.layout, exact=False)
+
+    def _matrix_mul(self, expr: Any) -> Code:
+        coefficient, factors = expr.as_coeff_matrices()
+        product = self._chain(list(factors)) if len(factors) > 1 else self.emit(factors[0])
+        if coefficient == 1:
+            return product
+        negative = bool(coefficient.is_number and coefficient.is_negative)
+        lead = self.emit(-coefficient if negative else coefficient)
+        sign = "-" if negative else ""
+        text = product.within(SIGN)
+        if lead.text != "1":
+            text = f"{lead.within(PRODUCT)} * {text}"
+        level = SUM if negative else PRODUCT
+        return Code(sign + text, level, product.layout, product.exact)
+
+    def _chain(self, factors: list[Any]) -> Code:
+        codes = [self._exact(factor) for factor in factors]
+        sizes = [_guess(factors[0].shape[0]), *(_guess(f.shape[1]) for f in factors)]
+        return self._bracketed(codes, cheapest_order(sizes))
+
+    def _exact(self, expr: Any) -> Code:
+        """Print a factor with its full shape."""
+        code = self.emit(expr)
+        if code.exact and code.layout != SCALAR:
+            return code
+        layout = FULL if code.layout == SCALAR else code.layout
+        return Code(self.as_layout(expr, layout), ATOM, layout)
+
+    def _bracketed(self, codes: list[Code], order: Any) -> Code:
+        if isinstance(order, int):
+            return codes[order]
+        left, right = (self._bracketed(codes, part) for part in order)
+        return self.product(left, right)
+
+    def product(self, left: Code, right: Code) -> Code:
+        """Print one matrix product, by the layouts of its two sides."""
+        kinds = left.layout, right.layout
+        if SCALAR in kinds:
+            other = right.layout if left.layout == SCALAR else left.layout
+            return Code(f"{left.within(PRODUCT)} * {right.within(SIGN)}", PRODUCT, other)
+        if left.layout == COLUMN or (left.layout == FULL and right.layout == ROW):
+            return Code(f"np.outer({left.text}, {right.text})", ATOM, FULL)
+        layout = {(FULL, COLUMN): COLUMN, (ROW, FULL): ROW, (ROW, COLUMN): SCALAR}.get(kinds, FULL)
+        return Code(f"{left.within(PRODUCT)} @ {right.within(SIGN)}", PRODUCT, layout)
+
+    def _transpose(self, expr: Any) -> Code:
+        code = self.emit(expr.arg)
+        flipped = {COLUMN: ROW, ROW: COLUMN}.get(code.layout)
+        if flipped:
+            return Code(code.text, code.level, flipped, code.exact)
+        if code.layout == SCALAR:
+            return code
+        return Code(f"{code.within(ATOM)}.T", ATOM, FULL, code.exact)
+
+    def _reduce(self, expr: Any, axis: str, layout: str) -> Code:
+        code = self.emit(expr.matrix)
+        if not code.exact or code.layout == SCALAR:
+            code = Code(self.as_layout(expr.matrix, FULL), ATOM, FULL)
+        if code.layout == layout:
+            return code
+        if code.layout == FULL:
+            return Code(f"{code.within(ATOM)}.sum(axis={axis})", ATOM, layout)
+        return Code(f"{code.within(ATOM)}.sum(keepdims=True)", ATOM, layout)
+
+    def _sum_rows(self, expr: Any) -> Code:
+        return self._reduce(expr, "0", ROW)
+
+    def _sum_columns(self, expr: Any) -> Code:
+        return self._reduce(expr, "1", COLUMN)
+
+    def _sum_entries(self, expr: Any) -> Code:
+        code = self.emit(expr.matrix)
+        if not code.exact or code.layout == SCALAR:
+            return Code(f"np.sum({self.as_layout(expr.matrix, FULL)})")
+        return Code(f"np.sum({code.text})")
+
+    def _trace(self, expr: Any) -> Code:
+        code = self.emit(expr.arg)
+        if code.layout == SCALAR and code.exact:
+            return code
+        if expr.arg.shape == (1, 1):
+            return Code(f"np.sum({code.text})")
+        return Code(f"np.trace({self.as_layout(expr.arg, FULL)})")
+
+    def _linalg(self, name: str) -> Callable[[Any], Code]:
+        def call(expr: Any) -> Code:
+            layout = SCALAR if name == "det" else FULL
+            return Code(f"np.linalg.{name}({self.as_layout(expr.arg, FULL)})", ATOM, layout)
+
+        return call
+
+    def _inverse(self, expr: Any) -> Code:
+        return self._linalg("inv")(expr)
+
+    def _determinant(self, expr: Any) -> Code:
+        return self._linalg("det")(expr)
+
+    def _matrix_power(self, expr: Any) -> Code:
+        base = self.as_layout(expr.base, FULL)
+        return Code(f"np.linalg.matrix_power({base}, {self.text(expr.exp)})", ATOM, FULL)
+
+    def _constant(self, expr: Any) -> Code:
+        rows, columns = (self.text(size) for size in expr.shape)
+        calls = {
+            sp.ZeroMatrix: f"np.zeros(({rows}, {columns}))",
+            sp.OneMatrix: f"np.ones(({rows}, {columns}))",
+            sp.Identity: f"np.eye({rows})",
+        }
+        return Code(calls[type(expr)], ATOM, FULL)
+
+    def _unit(self, expr: Any) -> Code:
+        rows, columns, i, j = (self.text(arg) for arg in expr.args)
+        return Code(f"np.outer(np.eye({rows})[{i}], np.eye({columns})[{j}])", ATOM, FULL)
+
+    def _explicit(self, expr: Any) -> Code:
+        if expr.shape[1] == 1:
+            return Code(f"np.array([{', '.join(self._rows(expr))}])", ATOM, COLUMN)
+        return self._table(expr)
+
+    def _table(self, expr: Any) -> Code:
+        return Code(f"np.array([{', '.join(f'[{row}]' for row in self._rows(expr))}])", ATOM, FULL)
+
+    def _rows(self, expr: Any) -> list[str]:
+        rows, columns = expr.shape
+        return [", ".join(self.text(expr[i, j]) for j in range(columns)) for i in range(rows)]
+
+
+def _scaled(coefficient: Any, matrix: Any) -> Any:
+    return matrix if coefficient == 1 else sp.MatMul(coefficient, matrix)
+
+
+def _guess(size: Any) -> float:
+    """Guess a symbolic size as large, as a number of samples is."""
+    size = sp.sympify(size)
+    return float(size.xreplace({symbol: sp.Integer(100) for symbol in size.free_symbols}))
+
+
+def cheapest_order(sizes: list[float]) -> Any:
+    """Bracket a chain of matrices with the fewest multiplications (dynamic programming).
+
+    Args:
+        sizes: The chain's sizes; matrix k is `sizes[k]` by `sizes[k + 1]`.
+
+    Returns:
+        A matrix's place, or a pair of such orders.
+
+    >>> cheapest_order([100, 100, 100, 1])
+    (0, (1, 2))
+    """
+    count = len(sizes) - 1
+    best: dict[tuple[int, int], tuple[float, Any]] = {(k, k): (0.0, k) for k in range(count)}
+    for length in range(1, count):
+        for first in range(count - length):
+            last = first + length
+            options = []
+            for cut in range(first, last):
+                (left, a), (right, b) = best[first, cut], best[cut + 1, last]
+                cost = left + right + sizes[first] * sizes[cut + 1] * sizes[last + 1]
+                options.append((cost, (a, b)))
+            best[first, last] = min(options, key=lambda option: option[0])
+    return best[0, count - 1][1]

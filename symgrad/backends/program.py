@@ -1,0 +1,119 @@
+"""From graphs to functions: definition i of the graph is statement i of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sympy as sp
+
+from symgrad import functions
+from symgrad import graph as graphs
+from symgrad.backends.products import Emitter
+from symgrad.backends.source import identifiers
+from symgrad.backends.stacked import StackedEmitter
+from symgrad.errors import UnsupportedError
+from symgrad.graph import Graph
+from symgrad.shapes import Variable, name_of
+
+
+@dataclass(frozen=True)
+class Program:
+    """A generated function: its source and what it takes and gives.
+
+    Attributes:
+        name: The function's name.
+        source: The source of the function alone.
+        kernels: The source of the helper functions that it calls.
+        arguments: The identifier of every input, by the input's name.
+        form: `"plain"`, `"stacked"` or `"looped"`: how samples are run over.
+    """
+
+    name: str
+    source: str
+    kernels: str
+    arguments: Mapping[str, str]
+    form: str
+
+    @property
+    def module(self) -> str:
+        """Kernels and function, without imports."""
+        return f"{self.kernels}\n\n{self.source}" if self.kernels else self.source
+
+
+def program(
+    made: Graph, outputs: Iterable[Any], batch: Iterable[str] = (), name: str = "formula"
+) -> Program:
+    """Generate the function of a graph's outputs, line for line.
+
+    Args:
+        made: The graph.
+        outputs: Symbols of definitions or inputs.
+        batch: Names of inputs that have the samples on a leading axis.
+        name: The name of the function.
+    """
+    outputs = tuple(outputs)
+    made = made.needed(outputs)
+    if batch and _has_matrices(made):
+        try:
+            return _generated(made, outputs, StackedEmitter, name, "stacked")
+        except UnsupportedError:
+            return replace(_generated(made, outputs, Emitter, name, "plain"), form="looped")
+    form = "looped" if batch and _has_sums(made) else "plain"
+    return _generated(made, outputs, Emitter, name, form)
+
+
+def _has_matrices(made: Graph) -> bool:
+    return any(symbol.is_Matrix for symbol in made.symbols.values())
+
+
+def _has_sums(made: Graph) -> bool:
+    return any(expression.has(sp.Sum, sp.Product) for _, expression in made.definitions)
+
+
+def _generated(
+    made: Graph, outputs: tuple[Any, ...], emitter_of: type[Emitter], name: str, form: str
+) -> Program:
+    symbols = made.symbols
+    names = [*(v.name for v in made.inputs), *made.defined_names, *map(str, made.sizes)]
+    chosen = identifiers(names, reserved=[*functions.FUNCTIONS, name])
+    held = graphs.layouts(made)
+    known = {symbol: chosen[key] for key, symbol in symbols.items()}
+    known.update({size: chosen[str(size)] for size in made.sizes})
+    emitter = emitter_of(known, held)
+    statements = [
+        f"{chosen[name_of(symbol)]} = {emitter.as_layout(expression, held[symbol])}"
+        for symbol, expression in made.definitions
+    ]
+    returned = ", ".join(chosen[name_of(symbol)] for symbol in outputs)
+    sizes = [
+        f"{chosen[str(size)]} = {_size_source(size, made.inputs, chosen, form)}"
+        for size in made.sizes
+        if size in emitter.used
+    ]
+    body = "\n".join(f"    {line}" for line in [*sizes, *statements, f"return {returned}"])
+    arguments = {v.name: chosen[v.name] for v in made.inputs}
+    source = f"def {name}({', '.join(arguments.values())}):\n{body}\n"
+    kernels = "\n\n".join(functions.FUNCTIONS[kernel].kernel for kernel in emitter.kernels)
+    return Program(name, source, kernels, arguments, form)
+
+
+def _size_source(
+    size: Any, inputs: Iterable[Variable], chosen: Mapping[str, str], form: str
+) -> str:
+    """Return source that reads a size off the shape of an input."""
+    found = []
+    for variable in inputs:
+        for axis, extent in enumerate(variable.sizes):
+            place = axis if form != "stacked" else axis - 2
+            text = f"{chosen[variable.name]}.shape[{place}]"
+            if extent == size:
+                return text
+            found.append((extent, text))
+    for extent, text in found:
+        if extent.free_symbols == {size}:
+            shift = sp.expand(extent - size)
+            if shift.is_Integer:
+                return f"{text} - {shift}" if shift > 0 else f"{text} + {-shift}"
+    raise UnsupportedError(f"the size `{size}` cannot be read off the shape of any input")

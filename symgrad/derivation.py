@@ -1,0 +1,170 @@
+"""What a proof is made of: rules, steps, and the derivation that they compose to.
+
+Everything here is frozen data without a string of LaTeX; printing lives in
+`symgrad.formats`. A step keeps its factors apart from their product, because
+SymPy evaluates products as they are built and a reader wants to see the factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symgrad.errors import UnsupportedError, unknown
+from symgrad.graph import Graph
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of differentiation, in the form in which reverse accumulation applies it.
+
+    Attributes:
+        name: Its name in textbooks, "product rule".
+        law: What it says, in one line.
+        reason: Why it holds, in one line.
+        example: Builds an expression that the tests differentiate by it.
+        pull: From a node and its adjoint to contributions to the adjoints of its children.
+    """
+
+    name: str
+    law: str
+    reason: str
+    example: Callable[[], Any]
+    pull: Callable[..., Iterator[tuple[Any, Any, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One application of a rule.
+
+    Attributes:
+        rule: The rule.
+        node: The expression that it was applied to.
+        child: The part of it whose adjoint receives the result.
+        incoming: The adjoint of the node.
+        local: The local derivative, the factor that the rule puts to `incoming`.
+        result: The contribution to the adjoint of the child.
+    """
+
+    rule: Rule
+    node: Any
+    child: Any
+    incoming: Any
+    local: Any
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one definition contributes to the adjoint of a variable that it uses.
+
+    Attributes:
+        source: The symbol of the definition.
+        steps: The applied rules, from the definition's root down to the variable.
+        value: The contribution, over definitions and adjoints.
+    """
+
+    source: Any
+    steps: tuple[Step, ...]
+    value: Any
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The derivative of the goal by one variable.
+
+    Attributes:
+        variable: The symbol of a definition or of an input.
+        symbol: The name of the adjoint.
+        contributions: The terms whose sum it is.
+        value: That sum.
+        kept: Whether the adjoint is a definition of the result; otherwise it is written
+            out where it is used.
+    """
+
+    variable: Any
+    symbol: Any
+    contributions: tuple[Contribution, ...]
+    value: Any
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How derivatives came about: every rule that the sweep applied, in its order.
+
+    Attributes:
+        goal: The symbol of what is differentiated.
+        wrt: The symbols by which it is differentiated.
+        adjoints: The adjoints in the order of the sweep, with their steps.
+        result: The graph of forward and backward definitions.
+        detail: What `latex` and `markdown` print unless told otherwise.
+    """
+
+    goal: Any
+    wrt: tuple[Any, ...]
+    adjoints: tuple[Adjoint, ...]
+    result: Graph
+    detail: str = "chain"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step, in the order in which the sweep took them."""
+        return tuple(
+            step for adjoint in self.adjoints for c in adjoint.contributions for step in c.steps
+        )
+
+    def latex(self, *, document: bool = True, detail: str | None = None) -> str:
+        """Print as LaTeX: a whole document, or with `document=False` the body alone."""
+        from symgrad.formats import latex
+
+        return latex.derivation(self, document=document, detail=detail or self.detail)
+
+    def markdown(self, *, detail: str | None = None) -> str:
+        """Print as Markdown with formulas between `$$`."""
+        from symgrad.formats import markdown
+
+        return markdown.derivation(self, detail=detail or self.detail)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the derivation; the format follows from the name's ending.
+
+        Raises:
+            OptionError: The ending is not `.tex` or `.md`.
+        """
+        path = Path(path)
+        formats = {".tex": self.latex, ".md": self.markdown}
+        if path.suffix not in formats:
+            raise unknown("format", path.suffix or str(path), formats)
+        path.write_text(formats[path.suffix](), encoding="utf-8")
+        return path
+
+    def _repr_latex_(self) -> str:
+        return self.latex(document=False)
+
+
+#: How much a derivation prints.
+DETAILS = ("result", "chain")
+
+
+def check_detail(detail: str) -> None:
+    """Raise an OptionError for an unknown detail.
+
+    >>> check_detail("chain")
+    """
+    if detail not in DETAILS:
+        raise unknown("detail", detail, DETAILS)
+
+
+def replay(step: Step) -> Any:
+    """Apply a step's rule again to its node and return the contribution that comes out.
+
+    Raises:
+        UnsupportedError: The rule does not give the child of the step anything.
+    """
+    for child, value, _ in step.rule.pull(step.node, step.incoming, step.node, {step.child}):
+        if child == step.child:
+            return value
+    raise UnsupportedError(f"`{step.rule.name}` gives nothing to `{step.child}`")

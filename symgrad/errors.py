@@ -1,0 +1,73 @@
+"""The error family, and how messages are worded.
+
+Every error that symgrad raises on purpose derives from `SymgradError`, so that
+one `except sg.SymgradError` catches them all. A message says what was given,
+what is accepted, and where it helps, how to fix it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class SymgradError(Exception):
+    """Base class of every error that symgrad raises on purpose.
+
+    >>> issubclass(ShapeError, SymgradError)
+    True
+    """
+
+
+class ShapeError(SymgradError, ValueError):
+    """Shapes that do not fit together, in a formula or in data."""
+
+
+class UnsupportedError(SymgradError, NotImplementedError):
+    """An operation for which symgrad has no rule; the message names it."""
+
+
+class DataError(SymgradError, ValueError):
+    """Data that cannot be used: no samples, NaN, text where numbers belong."""
+
+
+class OptionError(SymgradError, ValueError):
+    """An unknown name or option, or an option with a value that is not accepted."""
+
+
+class DivergenceError(SymgradError, ArithmeticError):
+    """Training left the finite numbers.
+
+    Attributes:
+        fit: What training had reached before: the last good parameters and losses.
+    """
+
+    def __init__(self, message: str, fit: Any = None) -> None:
+        super().__init__(message)
+        self.fit = fit
+
+
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """Word a list of names for a message.
+
+    >>> listed(["X", "Y"])
+    '`X`, `Y`'
+    """
+    given = [f"`{name}`" for name in names]
+    if not given:
+        return "none"
+    more = f" and {len(given) - most} more" if len(given) > most else ""
+    return ", ".join(given[:most]) + more
+
+
+def unknown(kind: str, given: object, accepted: Iterable[object]) -> OptionError:
+    """Build the error for a name that is not known, with the nearest known one.
+
+    >>> print(unknown("activation", "tanhh", ["relu", "tanh"]))
+    unknown activation `tanhh`; did you mean `tanh`? Accepted: `relu`, `tanh`
+    """
+    names = [str(name) for name in accepted]
+    near = difflib.get_close_matches(str(given), names, n=1)
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    return OptionError(f"unknown {kind} `{given}`; {hint}Accepted: {listed(names)}")

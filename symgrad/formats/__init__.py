@@ -1,0 +1,1 @@
+"""Output formats, one file each; what they print is `symgrad.derivation` data."""

@@ -1,0 +1,320 @@
+r"""Definitions and derivations as equations: what every format prints.
+
+An `Equation` is a left-hand side and the right-hand sides that follow from one
+another. A document is a list of blocks: headings, sentences and groups of
+equations. LaTeX and Markdown differ only in how they wrap the blocks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symgrad import functions, graph, trees
+from symgrad.algebra import add
+from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
+from symgrad.formats.printer import Printer
+from symgrad.graph import Graph
+from symgrad.matrices import Elementwise
+from symgrad.shapes import name_of
+
+#: Made-up names are written out where the line stays below this many characters.
+LINE = 120
+#: Above this many nodes an expression is not tried written out.
+SMALL = 120
+
+
+@dataclass(frozen=True)
+class Equation:
+    """A left-hand side, and the lines to its right; every line's parts are equal.
+
+    A line joins several right-hand sides by equality signs where they are short.
+    """
+
+    left: str
+    right: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a document: kind is `heading`, `text` or `equations`."""
+
+    kind: str
+    text: str = ""
+    equations: tuple[Equation, ...] = ()
+
+
+def printers(made: Graph) -> tuple[Printer, list[Any]]:
+    """Return a printer of a graph, and the definitions that it does not write out."""
+    written = _written_out(made)
+    shown = [(symbol, e) for symbol, e in made.definitions if symbol not in written]
+    return Printer(made, written), shown
+
+
+def _written_out(made: Graph) -> dict[Any, Any]:
+    """Choose the made-up names that are written out: all of them, or none."""
+    written = {s: e for s, e in made.definitions if name_of(s) in made.introduced}
+    if not written:
+        return {}
+    nodes: dict[Any, int] = {}
+    for symbol, expression in made.definitions:
+        nodes[symbol], _ = graph._measure(expression, nodes, dict.fromkeys(nodes, 0))
+    printer = Printer(made, written)
+    shown = [(symbol, e) for symbol, e in made.definitions if symbol not in written]
+    short = all(nodes[s] <= SMALL and len(printer._print(e)) <= LINE for s, e in shown)
+    return written if short else {}
+
+
+def definitions(made: Graph, *, write_out: bool = True) -> list[Equation]:
+    """Return one equation for every definition that is not written out.
+
+    >>> from symgrad.formula import Formula
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> definitions(Formula.of((x - y) ** 2).graph)
+    [Equation(left='L', right=('(x - y)^{2}',))]
+    """
+    printer, shown = printers(made) if write_out else (Printer(made), list(made))
+    return [Equation(printer.name(s), (printer._print(e),)) for s, e in shown]
+
+
+def kinks(made: Graph) -> list[str]:
+    r"""Return the conventions that hold at the kinks of the functions in a graph.
+
+    >>> from symgrad.formula import Formula
+    >>> kinks(Formula.of(functions.relu(sp.Symbol("x", real=True))).graph)
+    ["\\operatorname{relu}'(0) = 0"]
+    """
+    printer = Printer(made)
+    found: dict[str, None] = {}
+    for _, expression in made.definitions:
+        for node in trees.postorder(expression):
+            entry = functions.entry_of(getattr(node, "func", None))
+            if entry is not None and entry.name != "step":
+                for point in entry.kinks:
+                    value = printer._print(entry.derivative(point))
+                    found[f"{entry.latex}'({printer._print(point)}) = {value}"] = None
+            elif isinstance(node, (sp.Abs, sp.sign)):
+                found[r"\operatorname{sign}(0) = 0"] = None
+            elif isinstance(node, (sp.Max, sp.Min)):
+                found[r"\text{of equal arguments of max or min the first one written counts}"] = (
+                    None
+                )
+    return list(found)
+
+
+# ------------------------------------------------------------------ derivations
+
+
+def document(derived: Derivation, detail: str) -> list[Block]:
+    """Return the blocks of a derivation's document.
+
+    Args:
+        derived: The derivation.
+        detail: `"result"`: definitions and gradients; `"chain"`: every adjoint with the
+            factors of the chain rule that lead to it.
+
+    Raises:
+        OptionError: The detail is unknown.
+    """
+    check_detail(detail)
+    made = derived.result
+    forward = _forward(derived)
+    blocks = [Block("text", _opening(derived))]
+    blocks += _notation(derived)
+    named = detail == "chain"
+    lines = tuple(definitions(forward, write_out=not named))
+    blocks += [Block("heading", "Forward pass"), Block("equations", equations=lines)]
+    lemmas = _lemmas(made)
+    if detail == "chain" and lemmas:
+        blocks += [Block("heading", "Derivatives of the functions")]
+        blocks += [Block("equations", equations=tuple(lemmas))]
+    if kinks(made):
+        shown = ", ".join(f"${kink}$" for kink in kinks(made))
+        blocks.append(Block("text", f"At a kink the convention is {shown}."))
+    blocks.append(Block("heading", "Backward pass"))
+    if detail == "chain":
+        blocks.append(Block("equations", equations=tuple(chain(derived))))
+    else:
+        printer, shown_definitions = printers(made)
+        names = {symbol for symbol, _ in forward.definitions}
+        lines = [
+            Equation(printer.name(s), (printer._print(e),))
+            for s, e in shown_definitions
+            if s not in names
+        ]
+        blocks.append(Block("equations", equations=tuple(lines)))
+    closed = written_out(derived)
+    if closed and detail == "chain":
+        blocks += [Block("heading", "Written out"), Block("equations", equations=tuple(closed))]
+    return [*blocks, *_update(derived)]
+
+
+def title(derived: Derivation) -> str:
+    """Return the title of a derivation's document, plain text."""
+    return f"The gradient of {name_of(derived.goal)}"
+
+
+def _forward(derived: Derivation) -> Graph:
+    return derived.result.needed([derived.goal])
+
+
+def _opening(derived: Derivation) -> str:
+    printer = Printer(derived.result)
+    goal = printer.name(derived.goal)
+    names = ", ".join(f"${printer.name(symbol)}$" for symbol in derived.wrt[:12])
+    more = f" and {len(derived.wrt) - 12} more" if len(derived.wrt) > 12 else ""
+    return f"We differentiate the scalar ${goal}$ by {names}{more}."
+
+
+def _notation(derived: Derivation) -> list[Block]:
+    """Describe the variables with their shapes, and the signs in use."""
+    made, printer = derived.result, Printer(derived.result)
+    if not any(variable.shape for variable in made.inputs):
+        return []
+    rows = [
+        rf"${printer.name(v.symbol)}$ is {_shape_words(printer, v.inside)}"
+        for v in made.inputs
+        if v.shape
+    ]
+    signs = (
+        r"$\odot$ multiplies entry by entry, a power $A^{\odot 2}$ and a function of a matrix are "
+        r"taken entry by entry, a number in a sum of matrices stands in every entry, and "
+        r"$\mathbf{1}$ is a column of ones. The derivative of $L$ by a matrix has the shape of "
+        "that matrix."
+    ).replace("$L$", f"${printer.name(derived.goal)}$")
+    return [Block("text", "; ".join(rows) + "."), Block("text", signs)]
+
+
+def _shape_words(printer: Printer, shape: Any) -> str:
+    rows, columns = (printer._print(size) for size in shape)
+    return rf"${rows} \times {columns}$"
+
+
+def _lemmas(made: Graph) -> list[Equation]:
+    found: dict[str, Equation] = {}
+    z = sp.Symbol("z", real=True)
+    printer = Printer(made)
+    for _, expression in made.definitions:
+        for node in trees.postorder(expression):
+            entry = functions.entry_of(getattr(node, "func", None))
+            if entry is not None and entry.name not in ("identity", "step"):
+                value = printer._print(entry.derivative(z))
+                found[entry.name] = Equation(f"{entry.latex}'(z)", (value,))
+    return list(found.values())
+
+
+def chain(derived: Derivation) -> list[Equation]:
+    """Return one equation for every adjoint: the factors of the chain rule, then the value."""
+    printer = Printer(derived.result)
+    return [_adjoint_equation(printer, derived, adjoint) for adjoint in derived.adjoints]
+
+
+def _adjoint_equation(printer: Printer, derived: Derivation, adjoint: Adjoint) -> Equation:
+    name = printer.name(adjoint.symbol)
+    derivative = printer.derivative(name_of(derived.goal), name_of(adjoint.variable))
+    left = name if name == derivative else f"{name} = {derivative}"
+    right = []
+    factors = [_chain_factors(printer, derived, adjoint, c) for c in adjoint.contributions]
+    if factors and all(factors):
+        right.append(" + ".join(f for f in factors if f))
+    right.append(_summed(printer, adjoint))
+    if adjoint.kept:
+        right.append(printer._print(adjoint.value))
+    return Equation(left, joined(dict.fromkeys(right)))
+
+
+def joined(parts: Iterable[str], room: int = 60) -> tuple[str, ...]:
+    """Join equal right-hand sides into lines of at most `room` visible characters.
+
+    >>> joined(["a b", "c"]), joined(["x" * 50, "y" * 50]) == ("x" * 50, "y" * 50)
+    (('a b = c',), True)
+    """
+    lines: list[str] = []
+    for part in parts:
+        if lines and _visible(lines[-1]) + _visible(part) < room:
+            lines[-1] += f" = {part}"
+        else:
+            lines.append(part)
+    return tuple(lines)
+
+
+def _visible(text: str) -> int:
+    """Estimate how many characters a formula takes on paper."""
+    fractions = re.sub(r"\\frac\{(.*?)\}\{.*?\}", r"\1", text)
+    return len(re.sub(r"\\[a-zA-Z]+|[{}^_\s]", "", fractions)) + fractions.count("\\")
+
+
+def _summed(printer: Printer, adjoint: Adjoint) -> str:
+    values = [c.value for c in adjoint.contributions]
+    if not values:
+        return "0"
+    if adjoint.variable.is_Matrix:
+        return str(printer._print(values[0] if len(values) == 1 else add(*values)))
+    return str(printer._print(sp.Add(*values)))
+
+
+def _chain_factors(
+    printer: Printer, derived: Derivation, adjoint: Adjoint, contribution: Contribution
+) -> str:
+    """Print one term of the chain rule: adjoint of the source times the local derivative."""
+    source, variable = contribution.source, adjoint.variable
+    if source == derived.goal or not contribution.steps:
+        return ""
+    if not source.is_Matrix and not variable.is_Matrix:
+        up = printer.derivative(name_of(derived.goal), name_of(source))
+        return f"{up} {printer.derivative(name_of(source), name_of(variable))}"
+    step = contribution.steps[0]
+    if isinstance(step.node, Elementwise) and len(contribution.steps) == 1:
+        return _entrywise_factor(printer, step)
+    return ""
+
+
+def _entrywise_factor(printer: Printer, step: Any) -> str:
+    body = step.node.function.expr
+    entry = functions.entry_of(body.func) if isinstance(body, sp.Function) else None
+    if entry is None or len(step.node.matrices) != 1:
+        return ""
+    return rf"{printer._print(step.incoming)} \odot {entry.latex}'({printer._print(step.child)})"
+
+
+def written_out(derived: Derivation) -> list[Equation]:
+    """Return the gradients in terms of the inputs alone, where they are short enough to read."""
+    made = derived.result
+    if any(a.variable.is_Matrix for a in derived.adjoints):
+        return []
+    written = dict(made.definitions)
+    nodes: dict[Any, int] = {}
+    for symbol, expression in made.definitions:
+        nodes[symbol], _ = graph._measure(expression, nodes, dict.fromkeys(nodes, 0))
+    printer = Printer(made, written)
+    found = []
+    for adjoint in derived.adjoints:
+        if adjoint.variable in derived.wrt:
+            if nodes[adjoint.symbol] > SMALL:
+                return []
+            found.append(Equation(printer.name(adjoint.symbol), (printer._print(adjoint.symbol),)))
+    return found if all(len(e.right[0]) <= 2 * LINE for e in found) else []
+
+
+def _update(derived: Derivation) -> list[Block]:
+    trained = [a for a in derived.adjoints if name_of(a.variable) in derived.result.parameters]
+    if not trained:
+        return []
+    printer = Printer(derived.result)
+    lines = [
+        Equation(
+            printer.name(a.variable),
+            (f"{printer.name(a.variable)} - \\eta {printer.name(a.symbol)}",),
+        )
+        for a in trained[:12]
+    ]
+    text = (
+        r"Gradient descent with the learning rate $\eta$ moves every parameter against its gradient"
+    )
+    more = ", for example" if len(trained) > len(lines) else ""
+    block = Block("assignments", equations=tuple(lines))
+    return [Block("heading", "Update"), Block("text", f"{text}{more}:"), block]

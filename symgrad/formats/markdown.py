@@ -1,0 +1,24 @@
+"""Markdown with formulas between `$$`, as GitHub, Jupyter and most sites show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.formats.equations import Block, title
+from symgrad.formats.equations import document as blocks_of
+from symgrad.formats.latex import aligned
+
+
+def derivation(derived: Any, *, detail: str) -> str:
+    """Print a derivation as a Markdown document."""
+    parts = [f"# {title(derived)}", *map(_block, blocks_of(derived, detail))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _block(block: Block) -> str:
+    if block.kind == "heading":
+        return f"## {block.text}"
+    if block.kind == "text":
+        return block.text
+    relation = r"\leftarrow" if block.kind == "assignments" else "="
+    return f"$$\n{aligned(block.equations, relation)}\n$$"

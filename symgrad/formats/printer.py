@@ -1,0 +1,516 @@
+r"""The LaTeX of expressions, in the order in which people write them.
+
+SymPy sorts the terms of a sum before anyone can see them, and prints `b + w x`
+and `-y + a`. This printer orders by role (weight times input plus bias,
+prediction minus target, adjoint before local derivative). Where no roles are
+declared it uses a heuristic: positive terms before negative ones, products
+before single symbols before numbers; in products the order of the chain rule.
+
+Names follow their labels: `W1` of layer 1 prints as `W^{(1)}`, its gradient as
+`\frac{\partial L}{\partial W^{(1)}}`. Names that the engine made up can be
+written out while printing, without building the written-out expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+from sympy.printing.latex import LatexPrinter
+
+from symgrad import functions
+from symgrad.algebra import split_coefficient as _split
+from symgrad.graph import Graph, Label
+from symgrad.matrices import Broadcast, Elementwise, SumRows, entry_symbols
+from symgrad.shapes import Variable, name_of
+
+_LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "delta": r"\delta"}
+
+#: Factors and terms of lower rank are written first; see `Printer._rank`.
+_RANKS = {
+    "adjoint": 0,
+    "gradient": 0,
+    "weight": 2,
+    "parameter": 2,
+    "intermediate": 3,
+    "pre-activation": 3,
+    "activation": 4,
+    "prediction": 4,
+    "input": 5,
+    "target": 6,
+    "bias": 7,
+}
+
+
+_SPECIAL = {
+    sp.exp: "e^{@}",
+    sp.Abs: r"\left\lvert @ \right\rvert",
+    sp.Max: r"\max@",
+    sp.Min: r"\min@",
+    sp.floor: r"\left\lfloor @ \right\rfloor",
+    sp.ceiling: r"\left\lceil @ \right\rceil",
+}
+
+
+def paren(text: str) -> str:
+    r"""Put text into parentheses, growing ones where it is tall.
+
+    >>> paren(r"\frac{1}{2}"), paren("x")
+    ('\\left(\\frac{1}{2}\\right)', '(x)')
+    """
+    tall = any(word in text for word in (r"\frac", r"\sum", r"\begin", r"\prod", r"\int"))
+    return rf"\left({text}\right)" if tall else f"({text})"
+
+
+class Printer(LatexPrinter):
+    """Print expressions of one graph.
+
+    Args:
+        graph: Its labels name the symbols, its inputs tell which entries count from where.
+        written: Symbols to print as the expressions that they stand for.
+    """
+
+    printmethod = "_no_method_of_its_own"
+
+    def __init__(self, graph: Graph, written: Mapping[Any, Any] | None = None) -> None:
+        super().__init__()
+        self.graph = graph
+        self.written = dict(written or {})
+        self.symbols = graph.symbols
+        self.variables: dict[Any, Variable] = {v.symbol: v for v in graph.inputs}
+
+    # ----------------------------------------------------------------- names
+
+    def name(self, symbol: Any) -> str:
+        """Print a name by its label."""
+        label = self.graph.label(symbol)
+        if label.letter:
+            return self._labelled(label)
+        if label.of:
+            return self.derivative(label.over, label.of)
+        return self._plain_name(name_of(symbol))
+
+    def derivative(self, over: str, of: str) -> str:
+        r"""Print \frac{\partial L}{\partial x} for two names."""
+        top = self.name(self.symbols[over]) if over in self.symbols else self._plain_name(over)
+        below = self.name(self.symbols[of]) if of in self.symbols else self._plain_name(of)
+        return rf"\frac{{\partial {top}}}{{\partial {below}}}"
+
+    def _plain_name(self, name: str) -> str:
+        return str(self._deal_with_super_sub(name))
+
+    @staticmethod
+    def _labelled(label: Label) -> str:
+        text = _LETTERS.get(label.letter, label.letter)
+        if label.layer is not None:
+            text += f"^{{({label.layer})}}"
+        if label.index:
+            comma = "," if max(label.index) > 9 else ""
+            text += f"_{{{comma.join(map(str, label.index))}}}"
+        return text
+
+    def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
+        return self._print(self.written[expr]) if expr in self.written else self.name(expr)
+
+    _print_MatrixSymbol = _print_Symbol
+    _print_Dummy = _print_Symbol
+
+    def seen(self, expr: Any) -> Any:
+        """Return what is printed for an expression: what a written-out name stands for."""
+        while expr in self.written:
+            expr = self.written[expr]
+        return expr
+
+    # ----------------------------------------------------------------- order
+
+    def _roles(self, expr: Any) -> set[str]:
+        found = {expr} if not expr.args else expr.free_symbols
+        entries = expr.atoms(sp.MatrixSymbol) if expr.args else set()
+        known = {self.graph.label(symbol).role for symbol in found | entries}
+        for symbol in found & self.written.keys():
+            known |= self._roles(self.written[symbol])
+        return known
+
+    def _rank(self, expr: Any) -> int:
+        """Rank a factor: adjoints, residuals, weights, activations, inputs."""
+        roles = self._roles(expr)
+        if isinstance(self.seen(expr), (sp.Add, sp.MatAdd)) and {"prediction", "target"} <= roles:
+            return 1
+        return min((_RANKS.get(role, 3) for role in roles), default=3)
+
+    def _ordered_factors(self, factors: list[Any]) -> list[Any]:
+        def key(factor: Any) -> tuple[Any, ...]:
+            shown = self.seen(factor)
+            return (not shown.is_number, self._rank(factor), _shape_rank(shown))
+
+        return sorted(factors, key=key)
+
+    def _ordered_terms(self, terms: list[Any]) -> list[Any]:
+        def key(term: Any) -> tuple[Any, ...]:
+            role = max((_RANKS.get(r, 3) for r in self._roles(term)), default=3)
+            weightless = 0 if "weight" in self._roles(term) else 1
+            shown = self.seen(term)
+            last = role if role >= _RANKS["target"] and weightless else 0
+            return (_is_negative(shown), bool(shown.is_number), last, -_degree(shown))
+
+        return sorted(terms, key=key)
+
+    # ------------------------------------------------------------------ sums
+
+    def _signed_sum(self, terms: list[Any]) -> str:
+        text = ""
+        for term in terms:
+            negative = _is_negative(self.seen(term))
+            shown = self._print(-self.seen(term) if negative else term)
+            if negative and isinstance(-self.seen(term), (sp.Add, sp.MatAdd)):
+                shown = paren(shown)
+            if not text:
+                text = f"-{shown}" if negative else shown
+            else:
+                text += f" {'-' if negative else '+'} {shown}"
+        return text
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        return self._signed_sum(self._ordered_terms(list(expr.args)))
+
+    def _print_MatAdd(self, expr: Any) -> str:
+        terms = sorted(expr.args, key=lambda term: _is_negative(self.seen(term)))
+        text = ""
+        for term in terms:
+            coefficient, rest = _split(self.seen(term))
+            negative = _is_negative(coefficient)
+            shown = self._scaled(-coefficient if negative else coefficient, rest)
+            sign = "-" if negative else "+" if text else ""
+            text += f" {sign} {shown}" if text else f"{sign}{shown}"
+        return text
+
+    # -------------------------------------------------------------- products
+
+    def _flat_factors(self, expr: Any) -> list[Any]:
+        """List the factors, an adjoint that is written out before the local derivative."""
+        shown = self.seen(expr)
+        if not isinstance(shown, sp.Mul):
+            return [expr]
+        ordered = self._ordered_factors(list(shown.args))
+        return [f for arg in ordered for f in self._flat_factors(arg)]
+
+    def _factor(self, expr: Any) -> str:
+        shown = self.seen(expr)
+        text = self._print(expr)
+        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or _is_negative(shown)
+        if isinstance(shown, Elementwise):
+            loose = isinstance(shown.function.expr, sp.Add)
+        return paren(text) if loose else text
+
+    def _print_Mul(self, expr: Any) -> str:
+        if _is_negative(expr):
+            return "-" + self._factor(-expr) if expr != -1 else "-1"
+        over, under = [], []
+        for factor in self._flat_factors(expr):
+            shown = self.seen(factor)
+            if shown.is_Rational:
+                over += [sp.Integer(shown.p)] if shown.p != 1 else []
+                under += [sp.Integer(shown.q)] if shown.q != 1 else []
+            elif isinstance(shown, sp.Pow) and _is_negative(shown.exp):
+                under.append(shown.base**-shown.exp)
+            else:
+                over.append(factor)
+        return self._fraction(over, under)
+
+    def _fraction(self, over: list[Any], under: list[Any]) -> str:
+        over = _numbers_first(over, self.seen)
+        if not under:
+            return self._alone(over)
+        simple = all(not self.seen(f).args or self.seen(f).is_Pow for f in over)
+        # A compound factor reads better beside the fraction than on top of it.
+        top = over if simple else [f for f in over if self.seen(f).is_number]
+        rest = [] if simple else [f for f in over if not self.seen(f).is_number]
+        fraction = rf"\frac{{{self._alone(top) or '1'}}}{{{self._alone(under)}}}"
+        return f"{fraction} {self._juxtaposed(rest)}".rstrip()
+
+    def _alone(self, factors: list[Any]) -> str:
+        """Print a product that stands alone: a single sum needs no parentheses."""
+        return self._print(factors[0]) if len(factors) == 1 else self._juxtaposed(factors)
+
+    def _juxtaposed(self, factors: list[Any]) -> str:
+        text = ""
+        for factor in factors:
+            part = self._factor(factor)
+            digits = text[-1:].isdigit() and part[:1].isdigit()
+            text += (rf" \cdot {part}" if digits else f" {part}") if text else part
+        return text
+
+    def _scaled(self, coefficient: Any, matrix: Any) -> str:
+        shown = self._print(matrix)
+        if coefficient == 1:
+            return shown
+        below = self.seen(matrix)
+        body = below.function.expr if isinstance(below, Elementwise) else below
+        if isinstance(body, (sp.MatAdd, sp.Add)):
+            shown = paren(shown)
+        lead = self._factor(coefficient) if coefficient != -1 else "-"
+        return f"{lead} {shown}" if lead != "-" else f"-{shown}"
+
+    def _print_MatMul(self, expr: Any) -> str:
+        coefficient, rest = _split(expr)
+        if coefficient != 1:
+            return self._scaled(coefficient, rest)
+        return " ".join(self._matrix_factor(factor) for factor in expr.args)
+
+    def _matrix_factor(self, expr: Any) -> str:
+        shown = self.seen(expr)
+        text = self._print(expr)
+        loose = (sp.MatAdd, sp.HadamardProduct)
+        if isinstance(shown, Elementwise):
+            return paren(text) if isinstance(shown.function.expr, (sp.Add, sp.Mul)) else text
+        return paren(text) if isinstance(shown, loose) or _split(shown)[0] != 1 else text
+
+    def _print_HadamardProduct(self, expr: Any) -> str:
+        return r" \odot ".join(self._entrywise_factor(factor) for factor in expr.args)
+
+    def _entrywise_factor(self, expr: Any) -> str:
+        shown = self.seen(expr)
+        text = self._print(expr)
+        loose = isinstance(shown, (sp.MatAdd, sp.MatMul, Broadcast))
+        if isinstance(shown, Elementwise):
+            body = shown.function.expr
+            loose = isinstance(body, sp.Add) or _is_negative(body)
+        return paren(text) if loose else text
+
+    # ---------------------------------------------------------------- powers
+
+    def _raised(self, base: Any, exponent: str) -> str:
+        shown = self.seen(base)
+        text = self._print(base)
+        atom = not shown.args or isinstance(shown, sp.MatrixSymbol)
+        if not atom or "^" in text or r"\frac" in text:
+            text = paren(text)
+        return f"{text}^{{{exponent}}}"
+
+    def _print_Pow(self, expr: Any) -> str:
+        base, exponent = expr.args
+        shown = self.seen(base)
+        if exponent == sp.Rational(1, 2):
+            return rf"\sqrt{{{self._print(base)}}}"
+        if _is_negative(exponent):
+            return rf"\frac{{1}}{{{self._print(base**-exponent)}}}"
+        if isinstance(shown, sp.Function) and exponent.is_Integer and len(shown.args) == 1:
+            return self._applied(shown, str(exponent))
+        return self._raised(base, self._print(exponent))
+
+    def _print_HadamardPower(self, expr: Any) -> str:
+        return self._raised(expr.base, rf"\odot {self._print(expr.exp)}")
+
+    def _print_Inverse(self, expr: Any) -> str:
+        return self._raised(expr.arg, "-1")
+
+    def _print_Transpose(self, expr: Any) -> str:
+        inner = self.seen(expr.arg)
+        if isinstance(inner, SumRows):
+            return f"{self._transposed(inner.matrix)} \\mathbf{{1}}"
+        return self._transposed(expr.arg)
+
+    def _transposed(self, matrix: Any) -> str:
+        shown, text = self.seen(matrix), self._print(matrix)
+        if isinstance(shown, sp.Inverse) and isinstance(self.seen(shown.arg), sp.MatrixSymbol):
+            return self._raised(shown.arg, r"-\top")
+        if not isinstance(shown, sp.MatrixSymbol):
+            return rf"{paren(text)}^{{\top}}"
+        # The transpose mark joins a layer mark: two superscripts would not compile.
+        return (
+            text[:-1] + r"\top}" if text.endswith(")}") and "^{(" in text else rf"{text}^{{\top}}"
+        )
+
+    # ------------------------------------------------------------- functions
+
+    def _print_Function(self, expr: Any, exp: Any = None) -> str:
+        return self._applied(expr, exp)
+
+    def _applied(self, expr: Any, power: Any = None) -> str:
+        if isinstance(expr, functions.step):
+            return self._bracket(expr, power)
+        special = _SPECIAL.get(type(expr))
+        if special is not None:
+            inner = ", ".join(map(self._print, self._ordered_arguments(expr)))
+            text = special.replace("@", paren(inner) if special.endswith("@") else inner)
+            return text if power is None else f"{paren(text)}^{{{power}}}"
+        entry = functions.entry_of(expr.func)
+        name = entry.latex if entry else self._function_name(expr)
+        raised = "" if power is None else f"^{{{power}}}"
+        return name + raised + paren(", ".join(self._print(arg) for arg in expr.args))
+
+    @staticmethod
+    def _ordered_arguments(expr: Any) -> list[Any]:
+        return sorted(expr.args, key=lambda a: (not a.is_number, sp.default_sort_key(a)))
+
+    @staticmethod
+    def _function_name(expr: Any) -> str:
+        plain = sp.latex(expr.func(*sp.symbols(f"x:{len(expr.args)}")))
+        return str(plain.split(r"\left")[0])
+
+    def _bracket(self, expr: Any, power: Any) -> str:
+        # Iverson's bracket is one where the condition holds, else zero; so are its powers.
+        inner = self._print(expr.args[0])
+        return rf"[{inner} > 0]"
+
+    def _print_KroneckerDelta(self, expr: Any, exp: Any = None) -> str:
+        left, right = map(self._print, expr.args)
+        return f"[{left} = {right}]"
+
+    def _print_Max(self, expr: Any, exp: Any = None) -> str:
+        return self._applied(expr, exp)
+
+    _print_Min = _print_Abs = _print_ExpBase = _print_floor = _print_ceiling = _print_Max
+    _print_log = _print_Max
+
+    # -------------------------------------------------------------- matrices
+
+    def _print_Elementwise(self, expr: Any) -> str:
+        inside = dict(zip(entry_symbols(len(expr.matrices)), expr.matrices, strict=True))
+        return _Entrywise(self.graph, {**self.written, **inside}, set(inside))._print(
+            expr.function.expr
+        )
+
+    def _print_Broadcast(self, expr: Any) -> str:
+        value = expr.args[0]
+        if not value.is_Matrix:
+            return rf"{self._factor(value)} \mathbf{{1}} \mathbf{{1}}^{{\top}}"
+        shown = self._matrix_factor(value)
+        if value.shape[0] == 1:
+            return rf"\mathbf{{1}} {shown}"
+        return rf"{shown} \mathbf{{1}}^{{\top}}"
+
+    def _print_SumEntries(self, expr: Any, exp: Any = None) -> str:
+        inner = self.seen(expr.matrix)
+        if isinstance(inner, sp.HadamardPower) and inner.exp == 2:
+            mark = "" if inner.shape[1] == 1 else "_F"
+            body = self._print(inner.base)
+            return rf"\left\lVert {body} \right\rVert{mark}^2"
+        return rf"\mathbf{{1}}^{{\top}} {self._matrix_factor(expr.matrix)} \mathbf{{1}}"
+
+    def _print_SumRows(self, expr: Any) -> str:
+        return rf"\mathbf{{1}}^{{\top}} {self._matrix_factor(expr.matrix)}"
+
+    def _print_SumColumns(self, expr: Any) -> str:
+        return rf"{self._matrix_factor(expr.matrix)} \mathbf{{1}}"
+
+    def _print_Trace(self, expr: Any) -> str:
+        if expr.arg.shape == (1, 1):
+            return str(self._print(expr.arg))
+        return rf"\operatorname{{tr}}{paren(self._print(expr.arg))}"
+
+    def _print_Determinant(self, expr: Any, exp: Any = None) -> str:
+        text = rf"\det{paren(self._print(expr.arg))}"
+        return text if exp is None else f"{paren(text)}^{{{exp}}}"
+
+    def _print_OneMatrix(self, expr: Any) -> str:
+        return r"\mathbf{1}" if 1 in expr.shape else r"\mathbf{1} \mathbf{1}^{\top}"
+
+    def _print_ZeroMatrix(self, expr: Any) -> str:
+        return r"\mathbf{0}"
+
+    def _print_Identity(self, expr: Any) -> str:
+        return "I"
+
+    def _print_UnitMatrix(self, expr: Any) -> str:
+        i, j = (self._print(index + 1) for index in expr.args[2:])
+        if expr.shape[1] == 1:
+            return rf"\mathbf{{e}}_{{{i}}}"
+        return rf"\mathbf{{e}}_{{{i}}} \mathbf{{e}}_{{{j}}}^{{\top}}"
+
+    def _print_MatrixElement(self, expr: Any) -> str:
+        matrix, *indices = expr.args
+        variable = self.variables.get(matrix)
+        origin = variable.origin if variable and variable.origin else (1, 1)
+        rank = len(variable.shape) if variable else 2 - (matrix.shape[1] == 1)
+        shown = [self._print(i + o) for i, o in zip(indices[:rank], origin, strict=False)]
+        name = self._matrix_factor(matrix)
+        if not isinstance(matrix, sp.MatrixSymbol) or r"\frac" in name:
+            name = rf"\left[{self._print(matrix)}\right]"
+        comma = "," if any(len(text) > 1 for text in shown) else ""
+        return f"{name}_{{{comma.join(shown)}}}"
+
+    def _print_FunctionMatrix(self, expr: Any) -> str:
+        places = expr.lamda.variables
+        letters = [sp.Symbol(letter, integer=True) for letter in "ij"]
+        shown = dict(zip(places, (letter - 1 for letter in letters), strict=True))
+        body = self._print(expr.lamda.expr.xreplace(shown))
+        if expr.shape[1] == 1:
+            return rf"\left[{body}\right]_{{i=1}}^{{{self._print(expr.shape[0])}}}"
+        return rf"\left[{body}\right]_{{ij}}"
+
+    def _print_Sum(self, expr: Any) -> str:
+        limits = "".join(
+            rf"\sum_{{{self._print(i)}={self._print(low)}}}^{{{self._print(high)}}} "
+            for i, low, high in expr.limits
+        )
+        return limits + self._factor(expr.function)
+
+
+class _Entrywise(Printer):
+    """Print the body of an elementwise function over matrices: products are entrywise."""
+
+    def __init__(self, graph: Graph, written: Mapping[Any, Any], entries: set[Any]) -> None:
+        super().__init__(graph, written)
+        self.entries = entries
+
+    def _is_matrix(self, expr: Any) -> bool:
+        return bool(self.entries & (expr.free_symbols | {expr}))
+
+    def _print_Mul(self, expr: Any) -> str:
+        if _is_negative(expr):
+            return "-" + self._factor(-expr) if expr != -1 else "-1"
+        factors = [f for f in expr.args if self._is_matrix(f)]
+        scalars = [f for f in expr.args if not self._is_matrix(f)]
+        parts = []
+        for factor in self._ordered_factors(factors):
+            text = self._print(factor)
+            shown = self.seen(factor)
+            loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.MatMul)) or _is_negative(shown)
+            parts.append(paren(text) if loose else text)
+        body = r" \odot ".join(parts)
+        if not scalars:
+            return body
+        lead = super()._print_Mul(sp.Mul(*scalars)) if len(scalars) > 1 else self._print(scalars[0])
+        return f"{lead} {paren(body) if len(parts) > 1 else body}"
+
+    def _print_Pow(self, expr: Any) -> str:
+        if not self._is_matrix(expr):
+            return super()._print_Pow(expr)
+        base, exponent = expr.args
+        if isinstance(base, sp.Function) and exponent.is_Integer and exponent > 0:
+            return self._applied(base, rf"\odot {exponent}")
+        shown = self._print(exponent)
+        return self._raised(base, rf"\odot {paren(shown) if _is_negative(exponent) else shown}")
+
+
+def _is_negative(expr: Any) -> bool:
+    if isinstance(expr, sp.MatMul):
+        return _is_negative(_split(expr)[0])
+    if isinstance(expr, sp.Mul):
+        return bool(expr.args[0].is_number and expr.args[0].is_negative)
+    return bool(getattr(expr, "is_number", False) and expr.is_negative)
+
+
+def _shape_rank(expr: Any) -> int:
+    """Rank a factor by its form: sums, then single symbols, then 1 - a^2 and its like."""
+    if isinstance(expr, sp.Add):
+        return 2 if any(term.is_number for term in expr.args) else 0
+    return 1
+
+
+def _numbers_first(factors: list[Any], seen: Any) -> list[Any]:
+    """Move the numbers of a product to the front and multiply them."""
+    numbers = [f for f in factors if seen(f).is_number]
+    rest = [f for f in factors if not seen(f).is_number]
+    product = sp.Mul(*map(seen, numbers))
+    return rest if product == 1 and rest else [product, *rest]
+
+
+def _degree(expr: Any) -> int:
+    if isinstance(expr, sp.Mul):
+        return sum(_degree(arg) for arg in expr.args)
+    if isinstance(expr, sp.Pow):
+        return int(expr.exp) if expr.exp.is_Integer and expr.exp > 0 else 1
+    return 0 if expr.is_number else 1

@@ -1,0 +1,331 @@
+"""The one noun: a `Formula` is a value given by named definitions over declared inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sympy as sp
+
+from symgrad import algebra, bare, trees
+from symgrad import graph as graphs
+from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed, unknown
+from symgrad.graph import Graph
+from symgrad.shapes import (
+    Variable,
+    declare,
+    name_of,
+    numpy_shape,
+    same_shape,
+    same_shape_by_name,
+    shape_of,
+    variable_of,
+    worded,
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Formula:
+    """A scalar, vector or matrix value given by named definitions over declared inputs.
+
+    Attributes:
+        graph: The ordered definitions; iterating gives `(symbol, expression)` pairs.
+        output: The symbol (or small expression) whose value this formula is.
+        model: For a loss: the formula of its prediction, else None.
+        targets: For a loss: the names of the inputs that hold the targets.
+        derivation: For a derivative: how it came about, else None.
+
+    >>> w, z, b, y = sp.symbols("w z b y", real=True)
+    >>> loss = Formula.of((sp.tanh(w * z + b) - y) ** 2)
+    >>> loss.shape, sorted(loss.inputs)
+    ((), ['b', 'w', 'y', 'z'])
+    """
+
+    graph: Graph
+    output: Any
+    model: Formula | None = None
+    targets: tuple[str, ...] = ()
+    derivation: Any = field(default=None)
+
+    @staticmethod
+    def of(
+        expression: Any,
+        shapes: Mapping[str, Any] | None = None,
+        assumptions: Mapping[str, Any] | None = None,
+        parameters: Iterable[Any] | None = None,
+        *,
+        name: str = "",
+    ) -> Formula:
+        """Wrap a bare SymPy expression; a Formula is returned as it is.
+
+        Args:
+            expression: Scalars (with `Sum`, `Indexed`, `Piecewise`, `Abs`, `Max`), explicit
+                matrices of symbols, expressions over matrix symbols.
+            shapes: NumPy's shape of an input by name, where it is not the symbol's own:
+                `{"b": ("k",)}` makes an (k, 1) matrix symbol a 1-D array.
+            assumptions: Words by name, see `symgrad.shapes.ASSUMPTIONS`.
+            parameters: The names of the inputs that are trained.
+            name: The name of the value; made up where none is given.
+
+        Raises:
+            ShapeError: Shapes in the expression do not fit.
+            OptionError: A name in `shapes`, `assumptions` or `parameters` does not occur,
+                or two symbols of one name contradict each other.
+            UnsupportedError: Something that is not a real-valued SymPy expression.
+        """
+        if isinstance(expression, Formula):
+            return expression
+        return _wrap(expression, dict(shapes or {}), dict(assumptions or {}), parameters, name)
+
+    @property
+    def sympy(self) -> Any:
+        """The plain SymPy expression, definitions written out.
+
+        Raises:
+            UnsupportedError: It would be too large; the message has the count.
+        """
+        value = self.graph.inline(self.output)
+        return bare.as_written(value, self.graph.inputs)
+
+    @property
+    def inputs(self) -> dict[str, Variable]:
+        """The declared inputs by name, each with `.shape` and `.assumptions`."""
+        return {variable.name: variable for variable in self.graph.inputs}
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the inputs that are trained."""
+        return self.graph.parameters
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """NumPy's shape of the value; `()` for a scalar."""
+        held = graphs.layouts(self.graph)
+        return graphs.held_shape(self.output, held[self.output])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Matrix products, elementwise operations and reductions in all definitions."""
+        return graphs.counts(self.graph)
+
+    def latex(self, *, document: bool = False, detail: str = "result") -> str:
+        """Print the definitions as LaTeX.
+
+        Args:
+            document: Print a whole document instead of the body alone.
+            detail: `"result"`; a derivative also has `"chain"`.
+        """
+        from symgrad.formats import latex
+
+        return latex.formula(self, document=document, detail=detail)
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}\n$$"
+
+    def __repr__(self) -> str:
+        names = listed(self.inputs) if self.inputs else "no inputs"
+        return (
+            f"Formula({name_of(self.output)}: {worded(self.shape)}, "
+            f"{len(self.graph)} definitions over {names})"
+        )
+
+    def __getitem__(self, key: Any) -> Formula:
+        """Return one entry as a scalar formula: `g[0, 1]`, or `g[0]` of a vector."""
+        shape = self.shape
+        index = key if isinstance(key, tuple) else (key,)
+        if len(index) != len(shape) or not all(isinstance(i, int) for i in index):
+            raise OptionError(
+                f"an entry of a value of shape {worded(shape)} takes {len(shape)} integers, "
+                f"not {key!r}"
+            )
+        held = graphs.layouts(self.graph)[self.output]
+        place = {"column": (*index, 0), "row": (0, *index)}.get(held, index)
+        entry = _checked_entry(self.output, place)
+        return self._with_output(
+            f"{name_of(self.output)}_{'_'.join(str(i + 1) for i in index)}", entry
+        )
+
+    def _with_output(self, name: str, expression: Any) -> Formula:
+        name = graphs.fresh(name, self.graph.symbols)
+        symbol = graphs.symbol_like(name, shape_of(expression))
+        definitions = (*self.graph.definitions, (symbol, expression))
+        graph = replace(self.graph, definitions=definitions, outputs=(symbol,))
+        return replace(self, graph=graph, output=symbol, derivation=None, model=None, targets=())
+
+    def __add__(self, other: Any) -> Formula:
+        return _combine(self, other, _plus)
+
+    def __radd__(self, other: Any) -> Formula:
+        return _combine(self, other, lambda a, b: _plus(b, a))
+
+    def __sub__(self, other: Any) -> Formula:
+        return _combine(self, other, lambda a, b: _plus(a, _negative(b)))
+
+    def __rsub__(self, other: Any) -> Formula:
+        return _combine(self, other, lambda a, b: _plus(b, _negative(a)))
+
+    def __neg__(self) -> Formula:
+        return self * -1
+
+    def __mul__(self, other: Any) -> Formula:
+        return _combine(self, other, _times)
+
+    __rmul__ = __mul__
+
+
+def _checked_entry(symbol: Any, place: tuple[int, ...]) -> Any:
+    for i, size in zip(place, symbol.shape, strict=True):
+        if size.is_Integer and not 0 <= i < size:
+            raise OptionError(f"index {i} is outside 0..{size - 1} of `{symbol}`")
+    return symbol[place]
+
+
+# -------------------------------------------------------------------- combining
+
+
+def _plus(first: Any, second: Any) -> Any:
+    if not getattr(first, "is_Matrix", False):
+        return first + second
+    return algebra.add(first, second)
+
+
+def _negative(value: Any) -> Any:
+    return algebra.scale(-1, value) if value.is_Matrix else algebra.times(sp.S.NegativeOne, value)
+
+
+def _times(first: Any, second: Any) -> Any:
+    if first.is_Matrix and second.is_Matrix:
+        raise UnsupportedError(
+            "`*` multiplies a formula by a scalar; write matrix products in SymPy"
+        )
+    if first.is_Matrix:
+        return algebra.scale(second, first)
+    return algebra.scale(first, second) if second.is_Matrix else algebra.times(second, first)
+
+
+def _combine(first: Formula, other: Any, operation: Any) -> Formula:
+    second = Formula.of(other)
+    left, right = _absorbed(first), _absorbed(second)
+    inputs = merged_inputs(left[0].inputs, right[0].inputs)
+    definitions, renamed = _merged_definitions(left[0], right[0])
+    expression = operation(left[1], trees.replace(right[1], renamed))
+    shapes = shape_of(left[1]), shape_of(right[1])
+    if all(shapes) and not same_shape(*shapes):
+        raise ShapeError(f"cannot combine {worded(shapes[0])} with {worded(shapes[1])}")
+    names = {v.name for v in inputs} | {name_of(s) for s, _ in definitions}
+    name = graphs.fresh(name_of(first.output), names)
+    symbol = graphs.symbol_like(name, shape_of(expression))
+    labels = {**right[0].labels, **left[0].labels}
+    graph = Graph(
+        inputs=inputs,
+        parameters=tuple(dict.fromkeys(left[0].parameters + right[0].parameters)),
+        definitions=(*definitions, (symbol, expression)),
+        outputs=(symbol,),
+        labels=labels,
+        introduced=left[0].introduced | right[0].introduced,
+    )
+    model = first if first.model else second
+    return Formula(graph, symbol, model=model.model, targets=model.targets)
+
+
+def _absorbed(formula: Formula) -> tuple[Graph, Any]:
+    """Take a formula's last definition off, so that sums of losses read as one loss."""
+    graph = formula.graph.needed([formula.output])
+    if graph.definitions and graph.definitions[-1][0] == formula.output:
+        return replace(graph, definitions=graph.definitions[:-1]), graph.definitions[-1][1]
+    return graph, formula.output
+
+
+def merged_inputs(first: Iterable[Variable], second: Iterable[Variable]) -> tuple[Variable, ...]:
+    """Join declared inputs; equal names must have equal shapes.
+
+    Raises:
+        ShapeError: One name is declared with two shapes.
+    """
+    joined = {variable.name: variable for variable in first}
+    for variable in second:
+        known = joined.setdefault(variable.name, variable)
+        if known.symbol != variable.symbol:
+            raise ShapeError(
+                f"`{variable.name}` is {worded(known.shape)} in one formula and "
+                f"{worded(variable.shape)} in the other"
+            )
+    return tuple(joined.values())
+
+
+def _merged_definitions(first: Graph, second: Graph) -> tuple[list[Any], dict[Any, Any]]:
+    definitions = list(first.definitions)
+    known = {name_of(symbol): (symbol, expression) for symbol, expression in definitions}
+    taken = {*known, *(v.name for v in (*first.inputs, *second.inputs)), *second.defined_names}
+    renamed: dict[Any, Any] = {}
+    for symbol, expression in second.definitions:
+        expression = trees.replace(expression, renamed)
+        name = name_of(symbol)
+        if name in known and known[name] == (symbol, expression):
+            continue
+        if name in known or any(v.name == name for v in first.inputs):
+            name = graphs.fresh(name, taken)
+            taken.add(name)
+            renamed[symbol] = graphs.symbol_like(name, shape_of(symbol))
+        definitions.append((renamed.get(symbol, symbol), expression))
+    return definitions, renamed
+
+
+# ------------------------------------------------------------------- wrapping
+
+
+def _wrap(
+    expression: Any,
+    shapes: dict[str, Any],
+    assumptions: dict[str, Any],
+    parameters: Iterable[Any] | None,
+    name: str,
+) -> Formula:
+    expression = bare.normalized(expression)
+    found = sorted(trees.symbols(expression), key=lambda s: (name_of(s), str(type(s))))
+    ranges = bare.index_ranges(expression)
+    sizes = {
+        size
+        for symbol in found
+        for extent in bare.sizes_of(symbol, ranges)
+        for size in sp.sympify(extent).free_symbols
+    }
+    variables = [s for s in found if s not in sizes]
+    names = [name_of(s) for s in variables]
+    for given in (*shapes, *assumptions):
+        if given not in names:
+            raise unknown("input", given, names)
+    inputs = tuple(
+        _declared(s, shapes.get(name_of(s)), assumptions.get(name_of(s), ()), ranges)
+        for s in variables
+    )
+    chosen = tuple(map(name_of, parameters or ()))
+    for parameter in chosen:
+        if parameter not in names:
+            raise unknown("parameter", parameter, names)
+    taken = {*names, *map(str, sizes)}
+    expression = bare.without_indexed(expression, ranges)
+    definitions, last = graphs.flatten(expression, taken)
+    introduced = frozenset(name_of(s) for s, _ in definitions)
+    symbol = graphs.symbol_like(graphs.fresh(name or "L", taken | introduced), shape_of(expression))
+    definitions.append((symbol, last))
+    graphs.check(inputs, definitions)
+    graph = Graph(inputs, chosen, tuple(definitions), (symbol,), {}, introduced)
+    return Formula(graph, symbol)
+
+
+def _declared(symbol: Any, shape: Any, words: Any, ranges: Mapping[Any, Any]) -> Variable:
+    if not isinstance(symbol, sp.IndexedBase):
+        return variable_of(symbol, shape, words)
+    extent = bare.sizes_of(symbol, ranges)
+    declared = declare(name_of(symbol), shape or numpy_shape(extent), words)
+    if not same_shape_by_name(declared.sizes, extent):
+        raise ShapeError(
+            f"`{symbol}` is declared as {worded(declared.shape)}, but its indices run over "
+            f"{worded(extent)}"
+        )
+    origin = tuple(low for low, _ in ranges[symbol])
+    return replace(
+        declared, symbol=bare.array_symbol(symbol, ranges), indexed=symbol, origin=origin
+    )

@@ -1,0 +1,476 @@
+"""Declared shapes, and the shape checker that SymPy lacks.
+
+SymPy accepts X(n,d) + Y(m,d) without a word. Here every expression is checked
+from its leaves up, and sizes are compared after `expand`: two different
+symbolic sizes are an error, not a hope.
+
+The shape of an expression is `()` for a scalar and `(rows, columns)` for a
+matrix; a 1-D array is an (n, 1) matrix inside, and its `Variable` remembers
+that it came as one. A new matrix node registers its own rule with
+`shape_rule`; a rule without an example fails the suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import sympy as sp
+from sympy.matrices.expressions.matexpr import MatrixElement
+
+from symgrad import trees
+from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
+
+Shape = tuple[Any, ...]
+
+
+def dimension(size: Any) -> Any:
+    """Return a size as a SymPy integer or a positive integer symbol.
+
+    Raises:
+        ShapeError: The size is neither a positive integer nor a name.
+
+    >>> dimension("n"), dimension(3)
+    (n, 3)
+    """
+    if isinstance(size, str) and size.isidentifier():
+        return sp.Symbol(size, integer=True, positive=True)
+    if isinstance(size, sp.Expr) and not size.is_number:
+        return size
+    whole = sp.sympify(size) if not isinstance(size, (str, bool, float)) else None
+    if whole is None or not whole.is_Integer or whole < 1:
+        raise ShapeError(f"a size is a positive integer or a name such as `n`, not {size!r}")
+    return whole
+
+
+def same_size(first: Any, second: Any) -> bool:
+    """Tell whether two sizes are equal for all values of their symbols.
+
+    >>> n = sp.Symbol("n")
+    >>> same_size(2 * (n + 1), 2 * n + 2), same_size(n, 3)
+    (True, False)
+    """
+    return bool(first == second or sp.expand(first - second) == 0)
+
+
+def same_shape(first: Shape, second: Shape) -> bool:
+    """Tell whether two shapes are equal; see `same_size`.
+
+    >>> same_shape((2, 3), (2, 3)), same_shape((), (1, 1))
+    (True, False)
+    """
+    return len(first) == len(second) and all(map(same_size, first, second))
+
+
+def worded(shape: Shape) -> str:
+    """Word a shape for a message.
+
+    >>> worded((2, "n")), worded(())
+    ('(2, n)', 'a scalar')
+    """
+    if not shape:
+        return "a scalar"
+    comma = "," if len(shape) == 1 else ""
+    return f"({', '.join(map(str, shape))}{comma})"
+
+
+# --------------------------------------------------------------- the checker
+
+
+@dataclass(frozen=True)
+class ShapeRule:
+    """How the shape of one kind of node follows from the shapes below it.
+
+    Attributes:
+        head: The node's class.
+        rule: From the node and its children's shapes to its shape; raises `ShapeError`.
+        law: The rule in words.
+        example: A well-shaped node of concrete size, whose explicit form the tests compare.
+        wrong: A node that the rule must refuse, or None where no node can be wrong.
+    """
+
+    head: type
+    rule: Callable[[Any, list[Shape]], Shape]
+    law: str
+    example: Callable[[], Any]
+    wrong: Callable[[], Any] | None
+
+
+#: Every shape rule, by the class of its node.
+SHAPE_RULES: dict[type, ShapeRule] = {}
+
+
+def shape_rule(
+    *heads: type,
+    law: str,
+    example: Callable[[], Any],
+    wrong: Callable[[], Any] | None = None,
+) -> Callable[[Any], Any]:
+    """Register the shape rule of the node classes `heads` (a decorator)."""
+
+    def register(rule: Any) -> Any:
+        for head in heads:
+            SHAPE_RULES[head] = ShapeRule(head, rule, law, example, wrong)
+        return rule
+
+    return register
+
+
+def shape_of(expression: Any, known: Mapping[Any, Shape] | None = None) -> Shape:
+    """Check an expression from its leaves up and return its shape.
+
+    Args:
+        expression: A scalar or matrix SymPy expression.
+        known: Shapes of subexpressions that were checked before.
+
+    Returns:
+        `()` for a scalar, `(rows, columns)` for a matrix.
+
+    Raises:
+        ShapeError: Two shapes do not fit; the message names the operation and both.
+        UnsupportedError: A matrix node without a shape rule.
+
+    >>> X = sp.MatrixSymbol("X", dimension("n"), 3)
+    >>> shape_of(X.T)
+    (3, n)
+    """
+    shapes: dict[Any, Shape] = dict(known or {})
+    for node in trees.postorder(expression):
+        if node not in shapes:
+            shapes[node] = _node_shape(node, shapes)
+    return shapes[expression]
+
+
+def _node_shape(node: Any, shapes: dict[Any, Shape]) -> Shape:
+    if isinstance(node, sp.MatrixSymbol):
+        return (node.shape[0], node.shape[1])
+    if isinstance(node, (sp.Symbol, sp.Indexed, sp.Number, sp.NumberSymbol, sp.Lambda)):
+        return ()
+    for head in type(node).__mro__:
+        if head in SHAPE_RULES:
+            below = [shapes[child] for child in trees.children(node)]
+            return SHAPE_RULES[head].rule(node, below)
+    if getattr(node, "is_Matrix", False):
+        raise UnsupportedError(f"no rule for the matrix operation `{type(node).__name__}`")
+    return _scalar_shape(node, [shapes[child] for child in trees.children(node)])
+
+
+def _scalar_shape(node: Any, below: list[Shape]) -> Shape:
+    for child, shape in zip(trees.children(node), below, strict=True):
+        if shape:
+            name = type(node).__name__
+            raise ShapeError(
+                f"`{name}` takes scalars, but `{child}` has the shape {worded(shape)}; "
+                f"apply it to every entry with sg.elementwise({name}, ...)"
+                if isinstance(node, sp.Function)
+                else f"`{name}` takes scalars, but `{child}` has the shape {worded(shape)}"
+            )
+    return ()
+
+
+def require_equal(node: Any, parts: Iterable[tuple[Any, Shape]]) -> Shape:
+    """Return the common shape of the parts of a node, or raise.
+
+    Raises:
+        ShapeError: Two parts have different shapes.
+
+    >>> require_equal("A + B", [("A", (2, 3)), ("B", (2, 3))])
+    (2, 3)
+    """
+    parts = list(parts)
+    first, shape = parts[0]
+    for part, other in parts[1:]:
+        if not same_shape(shape, other):
+            raise ShapeError(
+                f"shapes do not fit in `{node}`: `{first}` is {worded(shape)}, "
+                f"`{part}` is {worded(other)}"
+            )
+    return shape
+
+
+def require_square(node: Any, part: Any, shape: Shape) -> Shape:
+    """Return the shape of a square matrix, or raise.
+
+    Raises:
+        ShapeError: `shape` is not (n, n).
+
+    >>> require_square("A**2", "A", (2, 2))
+    (2, 2)
+    """
+    if len(shape) != 2 or not same_size(*shape):
+        raise ShapeError(f"`{node}` needs a square matrix, but `{part}` is {worded(shape)}")
+    return shape
+
+
+def _matrix(rows: Any, columns: Any, name: str = "A") -> Any:
+    return sp.MatrixSymbol(name, dimension(rows), dimension(columns))
+
+
+@shape_rule(
+    sp.MatAdd,
+    law="all terms have one shape",
+    example=lambda: sp.MatAdd(_matrix(2, 3), _matrix(2, 3, "B")),
+    wrong=lambda: sp.MatAdd(_matrix("n", 3), _matrix("m", 3, "B")),
+)
+@shape_rule(
+    sp.HadamardProduct,
+    law="all factors have one shape",
+    example=lambda: sp.HadamardProduct(_matrix(2, 3), _matrix(2, 3, "B")),
+    wrong=lambda: sp.HadamardProduct(_matrix("n", 3), _matrix("m", 3, "B")),
+)
+def _equal(node: Any, below: list[Shape]) -> Shape:
+    shape = require_equal(node, zip(node.args, below, strict=True))
+    if not shape:
+        raise ShapeError(f"`{node}` is an operation on matrices, but its parts are scalars")
+    return shape
+
+
+@shape_rule(
+    sp.MatMul,
+    law="(n, k) times (k, m) is (n, m); scalar factors do not count",
+    example=lambda: sp.MatMul(2, _matrix(2, 3), _matrix(3, 4, "B")),
+    wrong=lambda: sp.MatMul(_matrix("n", "k"), _matrix("m", 3, "B")),
+)
+def _product(node: Any, below: list[Shape]) -> Shape:
+    factors = [(f, s) for f, s in zip(node.args, below, strict=True) if s]
+    for (left, first), (right, second) in pairwise(factors):
+        if not same_size(first[1], second[0]):
+            raise ShapeError(
+                f"shapes do not fit in `{node}`: `{left}` is {worded(first)} and `{right}` is "
+                f"{worded(second)}, and the inner sizes {first[1]} and {second[0]} differ"
+            )
+    return (factors[0][1][0], factors[-1][1][1])
+
+
+@shape_rule(
+    sp.Transpose,
+    law="the transpose of (n, m) is (m, n)",
+    example=lambda: sp.Transpose(_matrix(2, 3)),
+)
+def _transpose(node: Any, below: list[Shape]) -> Shape:
+    return (below[0][1], below[0][0])
+
+
+@shape_rule(
+    sp.MatPow,
+    sp.Inverse,
+    law="powers and inverses are of square matrices, and keep the shape",
+    example=lambda: sp.MatPow(_matrix(2, 2), 3),
+    wrong=lambda: sp.MatPow(_matrix("n", "m"), 2),
+)
+def _square_power(node: Any, below: list[Shape]) -> Shape:
+    return require_square(node, node.args[0], below[0])
+
+
+@shape_rule(
+    sp.Trace,
+    sp.Determinant,
+    law="trace and determinant take a square matrix to a scalar",
+    example=lambda: sp.Trace(_matrix(2, 2)),
+    wrong=lambda: sp.Trace(_matrix("n", "m")),
+)
+def _square_scalar(node: Any, below: list[Shape]) -> Shape:
+    require_square(node, node.args[0], below[0])
+    return ()
+
+
+@shape_rule(
+    sp.HadamardPower,
+    law="a power of every entry keeps the shape; the exponent is a scalar",
+    example=lambda: sp.HadamardPower(_matrix(2, 3), 2),
+)
+def _hadamard_power(node: Any, below: list[Shape]) -> Shape:
+    if below[1]:
+        raise ShapeError(f"the exponent in `{node}` has the shape {worded(below[1])}, not a scalar")
+    return below[0]
+
+
+@shape_rule(
+    sp.ZeroMatrix,
+    sp.OneMatrix,
+    sp.Identity,
+    law="a constant matrix has its declared shape",
+    example=lambda: sp.OneMatrix(2, 3),
+)
+@shape_rule(
+    sp.FunctionMatrix,
+    law="a matrix given by a function of its indices has its declared shape",
+    example=lambda: sp.FunctionMatrix(2, 3, "lambda i, j: i - 2*j"),
+)
+def _declared(node: Any, below: list[Shape]) -> Shape:
+    return (node.shape[0], node.shape[1])
+
+
+@shape_rule(
+    sp.matrices.immutable.ImmutableDenseMatrix,
+    law="an explicit matrix has the shape of its table, and scalar entries",
+    example=lambda: sp.ImmutableMatrix([[1, 2, 3], [4, 5, 6]]),
+)
+def _explicit(node: Any, below: list[Shape]) -> Shape:
+    return (sp.Integer(node.shape[0]), sp.Integer(node.shape[1]))
+
+
+@shape_rule(
+    MatrixElement,
+    law="an entry is a scalar, and its indices lie inside the matrix",
+    example=lambda: _matrix(2, 3)[1, 2],
+    wrong=lambda: sp.Basic.__new__(MatrixElement, _matrix(2, 3), sp.Integer(2), sp.Integer(0)),
+)
+def _element(node: Any, below: list[Shape]) -> Shape:
+    for index, size in zip(node.args[1:], below[0], strict=True):
+        if index.is_Integer and size.is_Integer and not 0 <= index < size:
+            raise ShapeError(f"`{node}`: index {index} is outside 0..{size - 1}")
+    return ()
+
+
+# ------------------------------------------------------------ declared inputs
+
+#: The words that `assumptions` accepts.
+ASSUMPTIONS = (
+    "symmetric",
+    "positive definite",
+    "positive",
+    "invertible",
+    "orthogonal",
+    "in (0,1)",
+    "rows sum to one",
+    "one-hot",
+    "integer",
+)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One declared input.
+
+    Attributes:
+        symbol: The SymPy symbol or matrix symbol that stands for it.
+        shape: NumPy's shape: `()`, `("n",)`, `("n", 3)`; sizes are integers, names or expressions.
+        assumptions: What is known of it, words of `ASSUMPTIONS`.
+        indexed: The indexed base that the user wrote for it, if any.
+        origin: For an indexed base: the index of its first element on every axis.
+    """
+
+    symbol: Any
+    shape: tuple[Any, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    indexed: Any = None
+    origin: tuple[Any, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[Any, ...]:
+        """SymPy's size of every axis of `shape`."""
+        return tuple(self.symbol.shape)[: len(self.shape)] if self.shape else ()
+
+    @property
+    def inside(self) -> Shape:
+        """The shape inside formulas: `()` or `(rows, columns)`."""
+        return (*self.sizes, sp.S.One)[:2] if self.sizes else ()
+
+    @property
+    def name(self) -> str:
+        """The name under which the variable is known."""
+        return name_of(self.symbol)
+
+
+def name_of(symbol: Any) -> str:
+    """Return the name of a symbol, a matrix symbol or an indexed base.
+
+    >>> name_of(sp.MatrixSymbol("X", 2, 3))
+    'X'
+    """
+    return str(getattr(symbol, "name", symbol))
+
+
+def numpy_shape(shape: Iterable[Any]) -> tuple[Any, ...]:
+    """Write sizes as users do: Python integers, names, other expressions as they are.
+
+    >>> numpy_shape((dimension("n"), sp.Integer(3)))
+    ('n', 3)
+    """
+    return tuple(
+        int(size) if size.is_Integer else str(size) if size.is_Symbol else size
+        for size in map(sp.sympify, shape)
+    )
+
+
+def declare(name: str, shape: Any, assumptions: Any = ()) -> Variable:
+    """Declare an input by NumPy's shape: its symbol and what is known of it.
+
+    Args:
+        name: Any non-empty string; a Python identifier prints and compiles best.
+        shape: `()` for a scalar, a tuple of one or two sizes for an array.
+        assumptions: A word of `ASSUMPTIONS`, or several.
+
+    Raises:
+        ShapeError: A size is not a positive integer or a name, or there are more than two.
+        OptionError: An assumption is not a known word.
+
+    >>> declare("b", ("k",)).symbol.shape
+    (k, 1)
+    """
+    sizes = (shape,) if isinstance(shape, (int, str, sp.Expr)) else tuple(shape)
+    words = (assumptions,) if isinstance(assumptions, str) else tuple(assumptions)
+    for word in words:
+        if word not in ASSUMPTIONS:
+            raise OptionError(
+                f"unknown assumption `{word}` for `{name}`; accepted: {listed(ASSUMPTIONS)}"
+            )
+    if len(sizes) > 2:
+        raise ShapeError(f"`{name}` has {len(sizes)} axes; a formula's variables have at most two")
+    inside = [dimension(size) for size in sizes]
+    if not inside:
+        return Variable(scalar_symbol(name, words), (), words)
+    columns = inside[1] if len(inside) == 2 else 1
+    return Variable(sp.MatrixSymbol(name, inside[0], columns), numpy_shape(inside), words)
+
+
+def scalar_symbol(name: str, words: Iterable[str] = ()) -> Any:
+    """Return the real scalar symbol of a name, with SymPy's part of the assumptions.
+
+    >>> scalar_symbol("t", ["positive"]).is_positive
+    True
+    """
+    known = {word: True for word in words if word in ("positive", "integer")}
+    return sp.Symbol(name, real=True, **known)
+
+
+def variable_of(symbol: Any, shape: Any = None, assumptions: Any = ()) -> Variable:
+    """Declare a bare SymPy symbol as an input, by its own shape or by the one given.
+
+    Raises:
+        ShapeError: The given shape does not fit the symbol's own.
+
+    >>> variable_of(sp.MatrixSymbol("X", 2, 3)).shape
+    (2, 3)
+    """
+    inside: Shape = tuple(getattr(symbol, "shape", None) or ())
+    if isinstance(symbol, sp.MatrixSymbol):
+        inside = (symbol.shape[0], symbol.shape[1])
+    words = declare(name_of(symbol), (), assumptions).assumptions
+    if shape is None:
+        return Variable(symbol, numpy_shape(inside), words)
+    declared = declare(name_of(symbol), shape, assumptions)
+    wanted = tuple(getattr(declared.symbol, "shape", ()))
+    if not same_shape_by_name(wanted, inside):
+        raise ShapeError(
+            f"`{symbol}` is declared as {worded(declared.shape)}, but in the expression it is "
+            f"{worded(inside)}"
+        )
+    return Variable(symbol, declared.shape, words)
+
+
+def same_shape_by_name(first: Shape, second: Shape) -> bool:
+    """Compare shapes with size symbols matched by name, whatever their assumptions.
+
+    >>> same_shape_by_name((sp.Symbol("n"),), (dimension("n"),))
+    True
+    """
+
+    def plain(size: Any) -> Any:
+        size = sp.sympify(size)
+        return size.xreplace({s: sp.Symbol(s.name) for s in size.free_symbols})
+
+    return same_shape(tuple(map(plain, first)), tuple(map(plain, second)))

@@ -1,0 +1,152 @@
+"""Iterative walks over SymPy expressions.
+
+SymPy's own traversals recurse, and an expression of a few hundred levels ends
+them in a RecursionError. Everything that symgrad does to a whole expression
+goes through the walks of this module, which keep their own stack and visit a
+shared node once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import sympy as sp
+
+
+def children(node: Any) -> tuple[Any, ...]:
+    """Return what a walk enters below `node`: nothing below symbols, the body of a lambda.
+
+    >>> children(sp.MatrixSymbol("X", 2, 3))
+    ()
+    """
+    if isinstance(node, (sp.Symbol, sp.MatrixSymbol, sp.Indexed)):
+        return ()
+    if isinstance(node, sp.Lambda):
+        return (node.expr,)
+    return node.args  # type: ignore[no-any-return]
+
+
+#: Constructors by which nodes are built again over new children, by class: those that
+#: keep a normal form are registered here by the room that has them.
+CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
+
+
+def remade(node: Any, below: list[Any]) -> Any:
+    """Build a node again over new children; a node whose children are the same is kept.
+
+    >>> x, y = sp.symbols("x y")
+    >>> remade(sp.Lambda(x, x + 1), [x + y])
+    Lambda(x, x + y)
+    """
+    if all(new is old for new, old in zip(below, children(node), strict=True)):
+        return node
+    if isinstance(node, sp.Lambda):
+        return sp.Lambda(node.signature, below[0])
+    return CONSTRUCTORS.get(type(node), node.func)(*below)
+
+
+def postorder(root: Any, opaque: tuple[type, ...] = ()) -> Iterator[Any]:
+    """Yield every distinct node below `root`, each after its children.
+
+    Nodes of the classes in `opaque` are yielded, but not entered.
+
+    >>> x = sp.Symbol("x")
+    >>> [str(node) for node in postorder(sp.sin(x) ** 2)]
+    ['x', 'sin(x)', '2', 'sin(x)**2']
+    """
+    entered: set[int] = set()
+    left: set[Any] = set()
+    stack: list[tuple[Any, bool]] = [(root, False)]
+    while stack:
+        node, leaving = stack.pop()
+        if leaving:
+            # Every child was hashed before, and SymPy keeps hashes, so that
+            # hashing this node stays shallow however deep the tree is.
+            if node not in left:
+                left.add(node)
+                yield node
+        elif id(node) not in entered:
+            entered.add(id(node))
+            stack.append((node, True))
+            if not isinstance(node, opaque):
+                stack.extend((child, False) for child in reversed(children(node)))
+
+
+def times(*factors: Any) -> Any:
+    """Multiply scalars; a number times a sum stays a product, 2*(a - y).
+
+    >>> a, y = sp.symbols("a y")
+    >>> times(2, a - y)
+    2*(a - y)
+    """
+    result = factors[0]
+    for factor in factors[1:]:
+        if result.is_Number and factor.is_Add and result != 1:
+            result = result if result == 0 else sp.Mul(result, factor, evaluate=False)
+        elif factor.is_Number and result.is_Add and factor != 1:
+            result = factor if factor == 0 else sp.Mul(factor, result, evaluate=False)
+        else:
+            result = result * factor
+    return result
+
+
+CONSTRUCTORS[sp.Mul] = times
+
+
+def rebuild(root: Any, change: Callable[[Any], Any]) -> Any:
+    """Rebuild `root` from its leaves up, passing each rebuilt node through `change`.
+
+    A node whose children stay the same objects is kept, not built again.
+
+    >>> x, y = sp.symbols("x y")
+    >>> rebuild(sp.sin(x) + x, lambda node: y if node == x else node)
+    y + sin(y)
+    """
+    done: dict[Any, Any] = {}
+    for node in postorder(root):
+        done[node] = change(remade(node, [done[child] for child in children(node)]))
+    return done[root]
+
+
+def replace(root: Any, values: Mapping[Any, Any]) -> Any:
+    """Replace whole nodes by values, without entering the values.
+
+    >>> x, y = sp.symbols("x y")
+    >>> replace(sp.sin(x) + x, {x: y + 1})
+    y + sin(y + 1) + 1
+    """
+    if not values:
+        return root
+    return rebuild(root, lambda node: values.get(node, node))
+
+
+def symbols(root: Any) -> set[Any]:
+    """Return the symbols, matrix symbols and indexed bases that occur in `root`.
+
+    >>> sorted(map(str, symbols(sp.MatrixSymbol("X", 2, 3) * sp.Symbol("a"))))
+    ['X', 'a']
+    """
+    found: set[Any] = set()
+    bound: set[Any] = set()
+    for node in postorder(root):
+        if isinstance(node, sp.Indexed):
+            found |= {node.base, *(s for index in node.indices for s in index.free_symbols)}
+        elif isinstance(node, (sp.Symbol, sp.MatrixSymbol)):
+            found.add(node)
+        elif isinstance(node, (sp.Sum, sp.Product, sp.Lambda)):
+            bound |= set(node.variables)
+    return found - bound
+
+
+def size(root: Any) -> int:
+    """Count the nodes of `root` written out as a tree, without writing it out.
+
+    >>> x = sp.Symbol("x")
+    >>> size(sp.sin(x) + sp.cos(x))
+    5
+    """
+    count: dict[Any, int] = {}
+    for node in postorder(root):
+        count[node] = 1 + sum(count[child] for child in children(node))
+    return count[root]
