@@ -191,7 +191,7 @@ def _plus(first: Any, second: Any) -> Any:
 
 
 def _negative(value: Any) -> Any:
-    return algebra.scale(-1, value) if value.is_Matrix else algebra.times(sp.S.NegativeOne, value)
+    return algebra.scale(-1, value) if value.is_Matrix else trees.times(sp.S.NegativeOne, value)
 
 
 def _times(first: Any, second: Any) -> Any:
@@ -201,7 +201,7 @@ def _times(first: Any, second: Any) -> Any:
         )
     if first.is_Matrix:
         return algebra.scale(second, first)
-    return algebra.scale(first, second) if second.is_Matrix else algebra.times(second, first)
+    return algebra.scale(first, second) if second.is_Matrix else trees.times(second, first)
 
 
 def _combine(first: Formula, other: Any, operation: Any) -> Formula:

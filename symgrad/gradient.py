@@ -214,7 +214,7 @@ def _total(variable: Any, values: list[Any]) -> Any:
     if not values:
         return sp.ZeroMatrix(*variable.shape) if variable.is_Matrix else sp.S.Zero
     if not variable.is_Matrix:
-        return values[0] if len(values) == 1 else sp.Add(*reversed(values))
+        return values[0] if len(values) == 1 else sp.Add(*values)
     return values[0] if len(values) == 1 else add(*values)
 
 
@@ -229,15 +229,16 @@ def differentiate(graph: Graph, goal: Any, wrt: Iterable[Any]) -> Derivation:
     wrt = dict.fromkeys(wrt)
     graph = graph.needed([goal])
     sweep = _Sweep(graph, goal, graphs.dependents(graph, wrt), wrt, taken=set(graph.symbols))
-    first_use = _first_uses(graph, wrt)
+    order = _backwards(graph)
+    last_use = _last_uses(order, wrt)
     if goal in wrt:
         sweep.terms[goal] = [Contribution(goal, (), sp.S.One)]
-    for symbol, expression in reversed(graph.definitions):
+    for symbol, expression in order:
         if symbol == goal:
             sweep.push(symbol, expression, sp.S.One)
         elif symbol in sweep.terms:
             sweep.push(symbol, expression, sweep.close(symbol))
-        for variable in first_use.get(symbol, ()):
+        for variable in last_use.get(symbol, ()):
             sweep.close(variable)
     closed = {adjoint.variable for adjoint in sweep.adjoints}
     for variable in wrt:
@@ -246,14 +247,27 @@ def differentiate(graph: Graph, goal: Any, wrt: Iterable[Any]) -> Derivation:
     return _finished(sweep)
 
 
-def _first_uses(graph: Graph, wrt: Iterable[Any]) -> dict[Any, list[Any]]:
-    """Return for definitions the variables that they are the first to use.
+def _backwards(graph: Graph) -> list[Any]:
+    """Order the definitions so that all users of a name come before it.
 
-    Going backwards, a variable has received everything when its first user is done.
+    Definitions that do not depend on one another keep their order: the units of a layer
+    are differentiated from first to last.
+    """
+    levels: dict[Any, int] = {}
+    for symbol, expression in graph.definitions:
+        used = trees.symbols(expression)
+        levels[symbol] = 1 + max((levels.get(name, 0) for name in used), default=0)
+    return sorted(graph.definitions, key=lambda definition: -levels[definition[0]])
+
+
+def _last_uses(order: list[Any], wrt: Iterable[Any]) -> dict[Any, list[Any]]:
+    """Return for definitions the variables that they are the last to use in this order.
+
+    When its last user is done, a variable has received everything.
     """
     waiting = {variable: place for place, variable in enumerate(wrt)}
     found: dict[Any, list[Any]] = {}
-    for symbol, expression in graph.definitions:
+    for symbol, expression in reversed(order):
         used = waiting.keys() & trees.symbols(expression)
         # Not the set's own order, which depends on the hash seed.
         found[symbol] = sorted(used, key=waiting.__getitem__)
@@ -280,17 +294,14 @@ def _finished(sweep: _Sweep) -> Derivation:
 
 def _written_out(sweep: _Sweep) -> tuple[Adjoint, ...]:
     """Write adjoints that are used once where they are used; keep deltas and gradients."""
-    uses = Counter(
-        child
-        for adjoint in sweep.adjoints
-        for node in trees.postorder(adjoint.value)
-        for child in trees.children(node)
-    )
-    uses.update(adjoint.value for adjoint in sweep.adjoints)
+    parts = [_parts_of(adjoint.value) for adjoint in sweep.adjoints]
+    uses = Counter(child for found in parts for child in found)
     values: dict[Any, Any] = {}
     done = []
-    for adjoint in sweep.adjoints:
-        value = trees.replace(adjoint.value, values)
+    for adjoint, found in zip(sweep.adjoints, parts, strict=True):
+        value = adjoint.value
+        if not values.keys().isdisjoint(found):
+            value = trees.replace(value, values)
         label = sweep.labels[name_of(adjoint.symbol)]
         named = label.role == "gradient" or label.letter == "delta"
         kept = named or (uses[adjoint.symbol] > 1 and not graphs.is_trivial(value))
@@ -298,6 +309,11 @@ def _written_out(sweep: _Sweep) -> tuple[Adjoint, ...]:
             values[adjoint.symbol] = value
         done.append(replace(adjoint, value=value, kept=kept))
     return tuple(done)
+
+
+def _parts_of(value: Any) -> list[Any]:
+    """List the value itself and every child of every node, repeated as often as it occurs."""
+    return [value, *(child for node in trees.postorder(value) for child in trees.children(node))]
 
 
 def derive(loss: Any, wrt: Any = None, *, detail: str = "chain") -> Derivation:
@@ -323,4 +339,5 @@ def derive(loss: Any, wrt: Any = None, *, detail: str = "chain") -> Derivation:
     \end{aligned}
     """
     check_detail(detail)
-    return replace(gradient(loss, wrt).derivation, detail=detail)
+    derivation: Derivation = gradient(loss, wrt).derivation
+    return replace(derivation, detail=detail)

@@ -15,12 +15,13 @@ import sympy as sp
 
 from symgrad import graph as graphs
 from symgrad import trees
-from symgrad.algebra import add, scale, sum_entries, times
+from symgrad.algebra import add, scale, sum_entries
 from symgrad.errors import OptionError, ShapeError
 from symgrad.formula import Formula, merged_inputs
 from symgrad.graph import Graph, Label
 from symgrad.layers import Network
 from symgrad.shapes import name_of, shape_of, worded
+from symgrad.trees import times
 
 
 @dataclass(frozen=True)

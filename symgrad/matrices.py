@@ -63,7 +63,7 @@ class Elementwise(sp.MatrixExpr):
     @property
     def matrices(self) -> tuple[Any, ...]:
         """The matrices whose entries the function takes."""
-        return self.args[1:]
+        return tuple(self.args[1:])
 
     @property
     def shape(self) -> Any:

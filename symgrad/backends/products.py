@@ -16,15 +16,6 @@ from symgrad.matrices import entry_symbols
 class Emitter(IndexedEmitter):
     """Print every expression that a graph can hold; see `ScalarEmitter`."""
 
-    def _joined(self, parts: list[Code]) -> tuple[str, bool]:
-        """Return how an elementwise combination is held, and whether it has its full shape."""
-        layouts = {part.layout for part in parts} - {SCALAR}
-        if not layouts:
-            return SCALAR, not any(not part.exact for part in parts)
-        layout = layouts.pop() if len(layouts) == 1 else FULL
-        exact = any(part.exact and part.layout == layout for part in parts)
-        return layout, exact
-
     def _combined(self, parts: list[Code]) -> list[Code]:
         """Make the operands of an elementwise operation broadcast to what they stand for."""
         layout, _ = self._joined(parts)
@@ -200,13 +191,6 @@ class Emitter(IndexedEmitter):
         if expr.shape[1] == 1:
             return Code(f"np.array([{', '.join(self._rows(expr))}])", ATOM, COLUMN)
         return self._table(expr)
-
-    def _table(self, expr: Any) -> Code:
-        return Code(f"np.array([{', '.join(f'[{row}]' for row in self._rows(expr))}])", ATOM, FULL)
-
-    def _rows(self, expr: Any) -> list[str]:
-        rows, columns = expr.shape
-        return [", ".join(self.text(expr[i, j]) for j in range(columns)) for i in range(rows)]
 
 
 def _scaled(coefficient: Any, matrix: Any) -> Any:

@@ -190,6 +190,22 @@ class ScalarEmitter:
             return f"{code.within(ATOM)}[:, None]"
         return code.text
 
+    def _joined(self, parts: list[Code]) -> tuple[str, bool]:
+        """Return how an elementwise combination is held, and whether it has its full shape."""
+        layouts = {part.layout for part in parts} - {SCALAR}
+        if not layouts:
+            return SCALAR, not any(not part.exact for part in parts)
+        layout = layouts.pop() if len(layouts) == 1 else FULL
+        exact = any(part.exact and part.layout == layout for part in parts)
+        return layout, exact
+
+    def _table(self, expr: Any) -> Code:
+        return Code(f"np.array([{', '.join(f'[{row}]' for row in self._rows(expr))}])", ATOM, FULL)
+
+    def _rows(self, expr: Any) -> list[str]:
+        rows, columns = expr.shape
+        return [", ".join(self.text(expr[i, j]) for j in range(columns)) for i in range(rows)]
+
     # ---------------------------------------------------------------- leaves
 
     def _symbol(self, expr: Any) -> Code:

@@ -141,14 +141,14 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     else:
         printer, shown_definitions = printers(made)
         names = {symbol for symbol, _ in forward.definitions}
-        lines = [
+        backward = [
             Equation(printer.name(s), (printer._print(e),))
             for s, e in shown_definitions
             if s not in names
         ]
-        blocks.append(Block("equations", equations=tuple(lines)))
-    closed = written_out(derived)
-    if closed and detail == "chain":
+        blocks.append(Block("equations", equations=tuple(backward)))
+    closed = written_out(derived) if detail == "chain" else []
+    if closed and not set(closed) <= set(chain(derived)):
         blocks += [Block("heading", "Written out"), Block("equations", equations=tuple(closed))]
     return [*blocks, *_update(derived)]
 

@@ -21,27 +21,19 @@ from sympy.printing.latex import LatexPrinter
 
 from symgrad import functions
 from symgrad.algebra import split_coefficient as _split
+from symgrad.formats.order import (
+    RANKS,
+    degree,
+    is_negative,
+    numbers_first,
+    paren,
+    shape_rank,
+)
 from symgrad.graph import Graph, Label
 from symgrad.matrices import Broadcast, Elementwise, SumRows, entry_symbols
 from symgrad.shapes import Variable, name_of
 
 _LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "delta": r"\delta"}
-
-#: Factors and terms of lower rank are written first; see `Printer._rank`.
-_RANKS = {
-    "adjoint": 0,
-    "gradient": 0,
-    "weight": 2,
-    "parameter": 2,
-    "intermediate": 3,
-    "pre-activation": 3,
-    "activation": 4,
-    "prediction": 4,
-    "input": 5,
-    "target": 6,
-    "bias": 7,
-}
-
 
 _SPECIAL = {
     sp.exp: "e^{@}",
@@ -51,16 +43,6 @@ _SPECIAL = {
     sp.floor: r"\left\lfloor @ \right\rfloor",
     sp.ceiling: r"\left\lceil @ \right\rceil",
 }
-
-
-def paren(text: str) -> str:
-    r"""Put text into parentheses, growing ones where it is tall.
-
-    >>> paren(r"\frac{1}{2}"), paren("x")
-    ('\\left(\\frac{1}{2}\\right)', '(x)')
-    """
-    tall = any(word in text for word in (r"\frac", r"\sum", r"\begin", r"\prod", r"\int"))
-    return rf"\left({text}\right)" if tall else f"({text})"
 
 
 class Printer(LatexPrinter):
@@ -137,22 +119,22 @@ class Printer(LatexPrinter):
         roles = self._roles(expr)
         if isinstance(self.seen(expr), (sp.Add, sp.MatAdd)) and {"prediction", "target"} <= roles:
             return 1
-        return min((_RANKS.get(role, 3) for role in roles), default=3)
+        return min((RANKS.get(role, 3) for role in roles), default=3)
 
     def _ordered_factors(self, factors: list[Any]) -> list[Any]:
         def key(factor: Any) -> tuple[Any, ...]:
             shown = self.seen(factor)
-            return (not shown.is_number, self._rank(factor), _shape_rank(shown))
+            return (not shown.is_number, self._rank(factor), shape_rank(shown))
 
         return sorted(factors, key=key)
 
     def _ordered_terms(self, terms: list[Any]) -> list[Any]:
         def key(term: Any) -> tuple[Any, ...]:
-            role = max((_RANKS.get(r, 3) for r in self._roles(term)), default=3)
+            role = max((RANKS.get(r, 3) for r in self._roles(term)), default=3)
             weightless = 0 if "weight" in self._roles(term) else 1
             shown = self.seen(term)
-            last = role if role >= _RANKS["target"] and weightless else 0
-            return (_is_negative(shown), bool(shown.is_number), last, -_degree(shown))
+            last = role if role >= RANKS["target"] and weightless else 0
+            return (is_negative(shown), bool(shown.is_number), last, -degree(shown))
 
         return sorted(terms, key=key)
 
@@ -161,7 +143,7 @@ class Printer(LatexPrinter):
     def _signed_sum(self, terms: list[Any]) -> str:
         text = ""
         for term in terms:
-            negative = _is_negative(self.seen(term))
+            negative = is_negative(self.seen(term))
             shown = self._print(-self.seen(term) if negative else term)
             if negative and isinstance(-self.seen(term), (sp.Add, sp.MatAdd)):
                 shown = paren(shown)
@@ -175,11 +157,11 @@ class Printer(LatexPrinter):
         return self._signed_sum(self._ordered_terms(list(expr.args)))
 
     def _print_MatAdd(self, expr: Any) -> str:
-        terms = sorted(expr.args, key=lambda term: _is_negative(self.seen(term)))
+        terms = sorted(expr.args, key=lambda term: is_negative(self.seen(term)))
         text = ""
         for term in terms:
             coefficient, rest = _split(self.seen(term))
-            negative = _is_negative(coefficient)
+            negative = is_negative(coefficient)
             shown = self._scaled(-coefficient if negative else coefficient, rest)
             sign = "-" if negative else "+" if text else ""
             text += f" {sign} {shown}" if text else f"{sign}{shown}"
@@ -198,13 +180,13 @@ class Printer(LatexPrinter):
     def _factor(self, expr: Any) -> str:
         shown = self.seen(expr)
         text = self._print(expr)
-        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or _is_negative(shown)
+        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or is_negative(shown)
         if isinstance(shown, Elementwise):
             loose = isinstance(shown.function.expr, sp.Add)
         return paren(text) if loose else text
 
     def _print_Mul(self, expr: Any) -> str:
-        if _is_negative(expr):
+        if is_negative(expr):
             return "-" + self._factor(-expr) if expr != -1 else "-1"
         over, under = [], []
         for factor in self._flat_factors(expr):
@@ -212,14 +194,14 @@ class Printer(LatexPrinter):
             if shown.is_Rational:
                 over += [sp.Integer(shown.p)] if shown.p != 1 else []
                 under += [sp.Integer(shown.q)] if shown.q != 1 else []
-            elif isinstance(shown, sp.Pow) and _is_negative(shown.exp):
+            elif isinstance(shown, sp.Pow) and is_negative(shown.exp):
                 under.append(shown.base**-shown.exp)
             else:
                 over.append(factor)
         return self._fraction(over, under)
 
     def _fraction(self, over: list[Any], under: list[Any]) -> str:
-        over = _numbers_first(over, self.seen)
+        over = numbers_first(over, self.seen)
         if not under:
             return self._alone(over)
         simple = all(not self.seen(f).args or self.seen(f).is_Pow for f in over)
@@ -242,7 +224,7 @@ class Printer(LatexPrinter):
         return text
 
     def _scaled(self, coefficient: Any, matrix: Any) -> str:
-        shown = self._print(matrix)
+        shown = str(self._print(matrix))
         if coefficient == 1:
             return shown
         below = self.seen(matrix)
@@ -275,7 +257,7 @@ class Printer(LatexPrinter):
         loose = isinstance(shown, (sp.MatAdd, sp.MatMul, Broadcast))
         if isinstance(shown, Elementwise):
             body = shown.function.expr
-            loose = isinstance(body, sp.Add) or _is_negative(body)
+            loose = isinstance(body, sp.Add) or is_negative(body)
         return paren(text) if loose else text
 
     # ---------------------------------------------------------------- powers
@@ -293,7 +275,7 @@ class Printer(LatexPrinter):
         shown = self.seen(base)
         if exponent == sp.Rational(1, 2):
             return rf"\sqrt{{{self._print(base)}}}"
-        if _is_negative(exponent):
+        if is_negative(exponent):
             return rf"\frac{{1}}{{{self._print(base**-exponent)}}}"
         if isinstance(shown, sp.Function) and exponent.is_Integer and len(shown.args) == 1:
             return self._applied(shown, str(exponent))
@@ -368,9 +350,8 @@ class Printer(LatexPrinter):
 
     def _print_Elementwise(self, expr: Any) -> str:
         inside = dict(zip(entry_symbols(len(expr.matrices)), expr.matrices, strict=True))
-        return _Entrywise(self.graph, {**self.written, **inside}, set(inside))._print(
-            expr.function.expr
-        )
+        printer = _Entrywise(self.graph, {**self.written, **inside}, set(inside))
+        return str(printer._print(expr.function.expr))
 
     def _print_Broadcast(self, expr: Any) -> str:
         value = expr.args[0]
@@ -459,7 +440,7 @@ class _Entrywise(Printer):
         return bool(self.entries & (expr.free_symbols | {expr}))
 
     def _print_Mul(self, expr: Any) -> str:
-        if _is_negative(expr):
+        if is_negative(expr):
             return "-" + self._factor(-expr) if expr != -1 else "-1"
         factors = [f for f in expr.args if self._is_matrix(f)]
         scalars = [f for f in expr.args if not self._is_matrix(f)]
@@ -467,7 +448,7 @@ class _Entrywise(Printer):
         for factor in self._ordered_factors(factors):
             text = self._print(factor)
             shown = self.seen(factor)
-            loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.MatMul)) or _is_negative(shown)
+            loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.MatMul)) or is_negative(shown)
             parts.append(paren(text) if loose else text)
         body = r" \odot ".join(parts)
         if not scalars:
@@ -482,35 +463,4 @@ class _Entrywise(Printer):
         if isinstance(base, sp.Function) and exponent.is_Integer and exponent > 0:
             return self._applied(base, rf"\odot {exponent}")
         shown = self._print(exponent)
-        return self._raised(base, rf"\odot {paren(shown) if _is_negative(exponent) else shown}")
-
-
-def _is_negative(expr: Any) -> bool:
-    if isinstance(expr, sp.MatMul):
-        return _is_negative(_split(expr)[0])
-    if isinstance(expr, sp.Mul):
-        return bool(expr.args[0].is_number and expr.args[0].is_negative)
-    return bool(getattr(expr, "is_number", False) and expr.is_negative)
-
-
-def _shape_rank(expr: Any) -> int:
-    """Rank a factor by its form: sums, then single symbols, then 1 - a^2 and its like."""
-    if isinstance(expr, sp.Add):
-        return 2 if any(term.is_number for term in expr.args) else 0
-    return 1
-
-
-def _numbers_first(factors: list[Any], seen: Any) -> list[Any]:
-    """Move the numbers of a product to the front and multiply them."""
-    numbers = [f for f in factors if seen(f).is_number]
-    rest = [f for f in factors if not seen(f).is_number]
-    product = sp.Mul(*map(seen, numbers))
-    return rest if product == 1 and rest else [product, *rest]
-
-
-def _degree(expr: Any) -> int:
-    if isinstance(expr, sp.Mul):
-        return sum(_degree(arg) for arg in expr.args)
-    if isinstance(expr, sp.Pow):
-        return int(expr.exp) if expr.exp.is_Integer and expr.exp > 0 else 1
-    return 0 if expr.is_number else 1
+        return self._raised(base, rf"\odot {paren(shown) if is_negative(exponent) else shown}")

@@ -293,7 +293,7 @@ def _matrix_power(node: Any, g: Any, value: Any, active: Any) -> Pull:
 def _entry(node: Any, g: Any, value: Any, active: Any) -> Pull:
     matrix, i, j = node.args
     if matrix in active:
-        local = UnitMatrix(*matrix.shape, i, j)
+        local = UnitMatrix(matrix.shape[0], matrix.shape[1], i, j)
         yield matrix, scale(g, local), local
 
 
@@ -321,5 +321,5 @@ def entry_of(matrix: Any, i: int, j: int) -> Any:
         return matrix.args[0]
     if isinstance(matrix, sp.MatrixSymbol):
         return matrix[i, j]
-    picked = hadamard(matrix, UnitMatrix(*matrix.shape, i, j))
+    picked = hadamard(matrix, UnitMatrix(matrix.shape[0], matrix.shape[1], i, j))
     return sum_entries(picked)

@@ -271,8 +271,8 @@ class _Task:
 
     def compiled(self, wrt: Any) -> CompiledFunction:
         """Compile the loss, with gradients where `wrt` names parameters."""
-        options = {"batch": self.batch, "reduce": self.reduce} if self.batch else {}
-        return compile(self.formula, wrt, **options)
+        reduce = self.reduce if self.batch else None
+        return compile(self.formula, wrt, batch=self.batch, reduce=reduce)
 
     def objective(self) -> Objective:
         """Return the loss and its gradients as functions of parameters and a batch."""

@@ -253,7 +253,9 @@ def _standardised(
     given = variable.symbol
     if len(scaling.mean) == 1:
         mean, std = sp.Float(scaling.mean[0]), sp.Float(scaling.std[0])
-        return [(symbol, elementwise(lambda t: (t - mean) / std, given))]
+        rate = sp.Pow(std, -1, evaluate=False)
+        # Unevaluated, because SymPy would multiply the bracket out and hide the mean.
+        return [(symbol, elementwise(lambda t: sp.Mul(t - mean, rate, evaluate=False), given))]
     parts: list[Any] = []
     for word, numbers in (("mean", scaling.mean), ("rate", [1 / std for std in scaling.std])):
         name = f"{variable.name}_{word}"

@@ -1,0 +1,77 @@
+"""In which order people write the terms of a sum and the factors of a product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from symgrad.algebra import split_coefficient
+
+#: Factors and terms of lower rank are written first; see `Printer._rank`.
+RANKS = {
+    "adjoint": 0,
+    "gradient": 0,
+    "weight": 2,
+    "parameter": 2,
+    "intermediate": 3,
+    "pre-activation": 3,
+    "activation": 4,
+    "prediction": 4,
+    "input": 5,
+    "target": 6,
+    "bias": 7,
+}
+
+
+def paren(text: str) -> str:
+    r"""Put text into parentheses, growing ones where it is tall.
+
+    >>> paren(r"\frac{1}{2}"), paren("x")
+    ('\\left(\\frac{1}{2}\\right)', '(x)')
+    """
+    tall = any(word in text for word in (r"\frac", r"\sum", r"\begin", r"\prod", r"\int"))
+    return rf"\left({text}\right)" if tall else f"({text})"
+
+
+def is_negative(expr: Any) -> bool:
+    """Tell whether an expression is written with a minus sign in front.
+
+    >>> x = sp.Symbol("x")
+    >>> is_negative(-2 * x), is_negative(x)
+    (True, False)
+    """
+    if isinstance(expr, sp.MatMul):
+        return is_negative(split_coefficient(expr)[0])
+    if isinstance(expr, sp.Mul):
+        return bool(expr.args[0].is_number and expr.args[0].is_negative)
+    return bool(getattr(expr, "is_number", False) and expr.is_negative)
+
+
+def shape_rank(expr: Any) -> int:
+    """Rank a factor by its form: sums, then single symbols, then 1 - a^2 and its like."""
+    if isinstance(expr, sp.Add):
+        return 2 if any(term.is_number for term in expr.args) else 0
+    return 1
+
+
+def numbers_first(factors: list[Any], seen: Any) -> list[Any]:
+    """Move the numbers of a product to the front and multiply them."""
+    numbers = [f for f in factors if seen(f).is_number]
+    rest = [f for f in factors if not seen(f).is_number]
+    product = sp.Mul(*map(seen, numbers))
+    return rest if product == 1 and rest else [product, *rest]
+
+
+def degree(expr: Any) -> int:
+    """Count the factors of a term, numbers apart.
+
+    >>> x, y = sp.symbols("x y")
+    >>> degree(3 * x**2 * y)
+    3
+    """
+    if isinstance(expr, sp.Mul):
+        return sum(degree(arg) for arg in expr.args)
+    if isinstance(expr, sp.Pow):
+        return int(expr.exp) if expr.exp.is_Integer and expr.exp > 0 else 1
+    return 0 if expr.is_number else 1
