@@ -51,22 +51,37 @@ class Block:
 def printers(made: Graph) -> tuple[Printer, list[Any]]:
     """Return a printer of a graph, and the definitions that it does not write out."""
     written = _written_out(made)
-    shown = [(symbol, e) for symbol, e in made.definitions if symbol not in written]
+    shown = [
+        (s, e) for s, e in made.definitions if name_of(s) not in made.introduced or not written
+    ]
     return Printer(made, written), shown
 
 
 def _written_out(made: Graph) -> dict[Any, Any]:
     """Choose the made-up names that are written out: all of them, or none."""
     written = {s: e for s, e in made.definitions if name_of(s) in made.introduced}
+    written.update(_value_used_again(made))
     if not written:
         return {}
     nodes: dict[Any, int] = {}
     for symbol, expression in made.definitions:
         nodes[symbol], _ = graph._measure(expression, nodes, dict.fromkeys(nodes, 0))
     printer = Printer(made, written)
-    shown = [(symbol, e) for symbol, e in made.definitions if symbol not in written]
+    shown = [(s, e) for s, e in made.definitions if name_of(s) not in made.introduced]
     short = all(nodes[s] <= SMALL and len(printer._print(e)) <= LINE for s, e in shown)
     return written if short else {}
+
+
+def _value_used_again(made: Graph) -> dict[Any, Any]:
+    """Find an unnamed loss whose value its own gradient uses, as exp' = exp does."""
+    goals = {label.over for label in made.labels.values() if label.role == "gradient"}
+    return {
+        s: e
+        for s, e in made.definitions
+        if name_of(s) in goals
+        and made.label(s).role != "loss"
+        and any(s in trees.symbols(other) for _, other in made.definitions)
+    }
 
 
 def definitions(made: Graph, *, write_out: bool = True) -> list[Equation]:
@@ -100,9 +115,7 @@ def kinks(made: Graph) -> list[str]:
             elif isinstance(node, (sp.Abs, sp.sign)):
                 found[r"\operatorname{sign}(0) = 0"] = None
             elif isinstance(node, (sp.Max, sp.Min)):
-                found[r"\text{of equal arguments of max or min the first one written counts}"] = (
-                    None
-                )
+                found[r"\text{the first of equal arguments of max or min counts}"] = None
     return list(found)
 
 
@@ -134,7 +147,7 @@ def document(derived: Derivation, detail: str) -> list[Block]:
         blocks += [Block("equations", equations=tuple(lemmas))]
     if kinks(made):
         shown = ", ".join(f"${kink}$" for kink in kinks(made))
-        blocks.append(Block("text", f"At a kink the convention is {shown}."))
+        blocks.append(Block("text", f"Convention at the kinks: {shown}."))
     blocks.append(Block("heading", "Backward pass"))
     if detail == "chain":
         blocks.append(Block("equations", equations=tuple(chain(derived))))
@@ -173,8 +186,10 @@ def _opening(derived: Derivation) -> str:
 def _notation(derived: Derivation) -> list[Block]:
     """Describe the variables with their shapes, and the signs in use."""
     made, printer = derived.result, Printer(derived.result)
+    bracket = r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere."
+    brackets = [Block("text", bracket)] if _uses_brackets(made) else []
     if not any(variable.shape for variable in made.inputs):
-        return []
+        return brackets
     rows = [
         rf"${printer.name(v.symbol)}$ is {_shape_words(printer, v.inside)}"
         for v in made.inputs
@@ -186,7 +201,13 @@ def _notation(derived: Derivation) -> list[Block]:
         r"$\mathbf{1}$ is a column of ones. The derivative of $L$ by a matrix has the shape of "
         "that matrix."
     ).replace("$L$", f"${printer.name(derived.goal)}$")
-    return [Block("text", "; ".join(rows) + "."), Block("text", signs)]
+    return [Block("text", "; ".join(rows) + "."), Block("text", signs), *brackets]
+
+
+def _uses_brackets(made: Graph) -> bool:
+    heads = (functions.step, sp.KroneckerDelta)
+    nodes = (node for _, e in made.definitions for node in trees.postorder(e))
+    return any(isinstance(node, heads) for node in nodes)
 
 
 def _shape_words(printer: Printer, shape: Any) -> str:
@@ -235,14 +256,14 @@ def joined(parts: Iterable[str], room: int = 60) -> tuple[str, ...]:
     """
     lines: list[str] = []
     for part in parts:
-        if lines and _visible(lines[-1]) + _visible(part) < room:
+        if lines and visible(lines[-1]) + visible(part) < room:
             lines[-1] += f" = {part}"
         else:
             lines.append(part)
     return tuple(lines)
 
 
-def _visible(text: str) -> int:
+def visible(text: str) -> int:
     """Estimate how many characters a formula takes on paper."""
     fractions = re.sub(r"\\frac\{(.*?)\}\{.*?\}", r"\1", text)
     return len(re.sub(r"\\[a-zA-Z]+|[{}^_\s]", "", fractions)) + fractions.count("\\")

@@ -5,6 +5,7 @@ A document needs texlive-latex-base alone: article, amsmath, amssymb, geometry.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from symgrad.derivation import check_detail
@@ -14,6 +15,7 @@ from symgrad.formats.equations import (
     definitions,
     kinks,
     title,
+    visible,
 )
 from symgrad.formats.equations import (
     document as blocks_of,
@@ -31,6 +33,10 @@ _PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
 """
 
 
+#: A right-hand side of more visible characters than this is broken into lines.
+ROOM = 72
+
+
 def lines_of(equations: Any, relation: str = "=") -> list[str]:
     r"""Lay equations out in aligned lines, every further right-hand side on its own.
 
@@ -39,9 +45,42 @@ def lines_of(equations: Any, relation: str = "=") -> list[str]:
     """
     lines = []
     for equation in equations:
-        lines += [f"{equation.left} &{relation} {equation.right[0]}"]
-        lines += [f"&{relation} {right}" for right in equation.right[1:]]
+        left = f"{equation.left} "
+        for right in equation.right:
+            first, *rest = broken(right)
+            lines.append(f"{left}&{relation} {first}")
+            lines += [rf"&\qquad {{}} {part}" for part in rest]
+            left = ""
     return lines
+
+
+def broken(text: str, room: int = ROOM) -> list[str]:
+    """Break a long formula before signs that stand outside of all brackets.
+
+    >>> broken("a + (b + c) - d", room=6)
+    ['a', '+ (b + c)', '- d']
+    """
+    lines = [""]
+    for part in _terms(text):
+        if lines[-1] and visible(lines[-1]) + visible(part) > room:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {part}".strip()
+    return lines
+
+
+def _terms(text: str) -> list[str]:
+    """Split a formula at the signs that stand outside of all brackets."""
+    depth, start, parts = 0, 0, []
+    for match in re.finditer(r"\\begin|\\end|\\left|\\right|[{}()\[\]]| [+-] ", text):
+        token = match.group()
+        if token in ("\\begin", "\\left", "{", "(", "["):
+            depth += 1
+        elif token in ("\\end", "\\right", "}", ")", "]"):
+            depth -= 1
+        elif depth == 0:
+            parts.append(text[start : match.start()])
+            start = match.start() + 1
+    return [*parts, text[start:]]
 
 
 def aligned(equations: Any, relation: str = "=") -> str:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
+from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.latex import LatexPrinter
 
 from symgrad import functions
@@ -122,9 +123,14 @@ class Printer(LatexPrinter):
         return min((RANKS.get(role, 3) for role in roles), default=3)
 
     def _ordered_factors(self, factors: list[Any]) -> list[Any]:
+        seen = [self.seen(factor) for factor in factors]
+        residual = any(shape_rank(shown) == 0 for shown in seen)
+
         def key(factor: Any) -> tuple[Any, ...]:
             shown = self.seen(factor)
-            return (not shown.is_number, self._rank(factor), shape_rank(shown))
+            # Beside a sum such as a residual, single symbols come last: 2 (a - y) (1 - a^2) x.
+            form = 3 if residual and not shown.args else shape_rank(shown)
+            return (not shown.is_number, self._rank(factor), form)
 
         return sorted(factors, key=key)
 
@@ -204,12 +210,16 @@ class Printer(LatexPrinter):
         over = numbers_first(over, self.seen)
         if not under:
             return self._alone(over)
-        simple = all(not self.seen(f).args or self.seen(f).is_Pow for f in over)
+        simple = all(self._fits_on_a_fraction(factor) for factor in over)
         # A compound factor reads better beside the fraction than on top of it.
         top = over if simple else [f for f in over if self.seen(f).is_number]
         rest = [] if simple else [f for f in over if not self.seen(f).is_number]
         fraction = rf"\frac{{{self._alone(top) or '1'}}}{{{self._alone(under)}}}"
         return f"{fraction} {self._juxtaposed(rest)}".rstrip()
+
+    def _fits_on_a_fraction(self, factor: Any) -> bool:
+        shown = self.seen(factor)
+        return (not shown.args or shown.is_Pow) and r"\frac" not in self._print(factor)
 
     def _alone(self, factors: list[Any]) -> str:
         """Print a product that stands alone: a single sum needs no parentheses."""
@@ -264,8 +274,10 @@ class Printer(LatexPrinter):
 
     def _raised(self, base: Any, exponent: str) -> str:
         shown = self.seen(base)
+        if isinstance(shown, Elementwise) and isinstance(shown.function.expr, sp.Function):
+            return self._entrywise(shown)._applied(shown.function.expr, exponent)
         text = self._print(base)
-        atom = not shown.args or isinstance(shown, sp.MatrixSymbol)
+        atom = not shown.args or isinstance(shown, (sp.MatrixSymbol, MatrixElement))
         if not atom or "^" in text or r"\frac" in text:
             text = paren(text)
         return f"{text}^{{{exponent}}}"
@@ -329,7 +341,9 @@ class Printer(LatexPrinter):
     @staticmethod
     def _function_name(expr: Any) -> str:
         plain = sp.latex(expr.func(*sp.symbols(f"x:{len(expr.args)}")))
-        return str(plain.split(r"\left")[0])
+        # SymPy writes \log{\left(x \right)}, and \operatorname{sign}\left(x \right).
+        name = str(plain.split(r"\left")[0])
+        return name.removesuffix("{") if name.count("{") > name.count("}") else name
 
     def _bracket(self, expr: Any, power: Any) -> str:
         # Iverson's bracket is one where the condition holds, else zero; so are its powers.
@@ -348,10 +362,25 @@ class Printer(LatexPrinter):
 
     # -------------------------------------------------------------- matrices
 
-    def _print_Elementwise(self, expr: Any) -> str:
+    def _entrywise(self, expr: Any) -> Printer:
         inside = dict(zip(entry_symbols(len(expr.matrices)), expr.matrices, strict=True))
-        printer = _Entrywise(self.graph, {**self.written, **inside}, set(inside))
-        return str(printer._print(expr.function.expr))
+        return _Entrywise(self.graph, {**self.written, **inside}, set(inside))
+
+    def _print_Elementwise(self, expr: Any) -> str:
+        return str(self._entrywise(expr)._print(expr.function.expr))
+
+    def _print_Piecewise(self, expr: Any) -> str:
+        rows = []
+        for value, condition in expr.args:
+            shown = self._print(value)
+            # After a line break an opening bracket would be taken as the break's option.
+            shown = f"{{}}{shown}" if shown.startswith("[") else shown
+            word = r"\text{otherwise}"
+            if condition != sp.true:
+                word = rf"\text{{for }} {self._print(condition)}"
+            rows.append(f"{shown} & {word}")
+        body = r" \\ ".join(rows)
+        return rf"\begin{{cases}} {body} \end{{cases}}"
 
     def _print_Broadcast(self, expr: Any) -> str:
         value = expr.args[0]
@@ -404,7 +433,7 @@ class Printer(LatexPrinter):
         matrix, *indices = expr.args
         variable = self.variables.get(matrix)
         origin = variable.origin if variable and variable.origin else (1, 1)
-        rank = len(variable.shape) if variable else 2 - (matrix.shape[1] == 1)
+        rank = 1 if matrix.shape[1] == 1 else 2
         shown = [self._print(i + o) for i, o in zip(indices[:rank], origin, strict=False)]
         name = self._matrix_factor(matrix)
         if not isinstance(matrix, sp.MatrixSymbol) or r"\frac" in name:

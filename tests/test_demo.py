@@ -1,0 +1,119 @@
+"""The main job: every number of the demo is computed from the data at hand."""
+
+import json
+import math
+import runpy
+import subprocess
+import sys
+
+import pytest
+import seeds
+
+import symgrad as sg
+from symgrad import demo
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The demo on the article's data: what it said, and where its files are."""
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    lines = []
+    demo.run(folder=folder, say=lines.append)
+    return "\n".join(lines), folder
+
+
+def test_parts_come_in_order(report):
+    said, _ = report
+    parts = [
+        "its network and its loss",
+        "Both gradients, by the chain rule",
+        "hand-written gradients",
+        "Training on 14 samples: probability by age",
+        "is a formula again",
+        "Written into",
+    ]
+    places = [said.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_the_articles_formulas_are_found_equal(report):
+    said, _ = report
+    assert said.count(": equal; SymPy's difference is 0") == 2
+
+
+def test_a_wrong_hand_written_formula_would_be_found(monkeypatch):
+    wrong = demo.hand_written()
+    wrong["b1"] = wrong["b1"] / 2
+    monkeypatch.setattr(demo, "hand_written", lambda: wrong)
+    lines = []
+    net = sg.Network(1, [sg.Dense(1, activation="tanh")]).scalars()
+    demo._compare_formulas(lines.append, sg.gradient(sg.mse(net)))
+    assert "d L / d b1: DIFFERENT" in "\n".join(lines)
+    assert "d L / d w1: equal" in "\n".join(lines)
+
+
+def test_numbers_are_those_of_the_reference(report):
+    said, folder = report
+    fit = sg.load(folder / "model.json")
+    assert math.isclose(fit.parameters["w1"], 0.1872177180362486, rel_tol=1e-12)
+    assert math.isclose(fit.parameters["b1"], 0.3273675938569492, rel_tol=1e-12)
+    assert math.isclose(fit.predict(30), 0.25251167609059105, rel_tol=1e-12)
+    assert "0.25251167609059" in said
+    assert "0.187217718036249" in said
+
+
+def test_the_articles_program_is_reproduced():
+    run = demo.article_program(list(map(float, seeds.AGES)), list(seeds.PROBABILITIES))
+    assert math.isclose(run.path[-1][0], 0.1872177180362486, rel_tol=1e-12)
+    assert math.isclose(run.first_loss, 0.7882012807909957, rel_tol=1e-12)
+
+
+def test_files_are_written_and_run(report):
+    said, folder = report
+    for name in ("derivation.tex", "derivation.md", "gradients.py", "model.py", "model.json"):
+        assert (folder / name).stat().st_size > 200
+        assert name in said
+    for picture in ("data.png", "tanh.png", "loss_surface.png", "fit.png"):
+        assert (folder / picture).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    done = subprocess.run(
+        [sys.executable, folder / "gradients.py"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert "2 gradients agree with central differences" in done.stdout
+    predict = runpy.run_path(str(folder / "model.py"))["predict"]
+    assert math.isclose(predict(30), 0.25251167609059105, rel_tol=1e-12)
+    assert json.loads((folder / "model.json").read_text())["epochs"] == 10
+
+
+def test_other_data_give_other_numbers(tmp_path):
+    data = tmp_path / "other.csv"
+    data.write_text("dose,response\n1,0.1\n2,0.2\n4,0.35\n8,0.6\n")
+    lines = []
+    demo.run(data, tmp_path / "out", say=lines.append)
+    said = "\n".join(lines)
+    assert "Training on 4 samples: response by dose" in said
+    assert "predicted response at dose 3" in said
+    assert "39.28" not in said
+    assert "article prints" not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b\n1,2\nx,3\n", "line 3: .* are not two numbers"),
+        ("a,b\n1,2\nnan,3\n", "line 3: .* not two finite numbers"),
+        ("a,b\n", "at least two samples"),
+        ("a\n1\n2\n", "two names"),
+        ("a,b\n1,2\n3\n", "line 3"),
+    ],
+)
+def test_bad_data_end_in_one_sentence(tmp_path, content, message):
+    data = tmp_path / "bad.csv"
+    data.write_text(content)
+    with pytest.raises(sg.DataError, match=message):
+        demo.read_samples(data)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(sg.DataError, match=r"cannot read .*none\.csv"):
+        demo.read_samples(tmp_path / "none.csv")
