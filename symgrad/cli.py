@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad import __version__, demo, errors, losses
+from symgrad import demo, errors, losses
 from symgrad.backends.numpy import compile as compiled
 from symgrad.derivation import DETAILS
 from symgrad.formats import text
@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from symgrad import __version__
+
     parser = argparse.ArgumentParser(
         prog="symgrad",
         description="Closed-form gradients: derived step by step, compiled to NumPy, trained.",

@@ -8,8 +8,14 @@ what is accepted, and where it helps, how to fix it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
 
 
 class SymgradError(Exception):
@@ -71,3 +77,39 @@ def unknown(kind: str, given: object, accepted: Iterable[object]) -> OptionError
     near = difflib.get_close_matches(str(given), names, n=1)
     hint = f"did you mean `{near[0]}`? " if near else ""
     return OptionError(f"unknown {kind} `{given}`; {hint}Accepted: {listed(names)}")
+
+
+def checks_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a verb answer an unknown keyword with the options that it accepts (a decorator).
+
+    >>> @checks_options
+    ... def fit(data, *, epochs=10):
+    ...     return epochs
+    >>> try:
+    ...     fit([], epoch=3)
+    ... except OptionError as error:
+    ...     print(error)
+    unknown option of fit `epoch`; did you mean `epochs`? Accepted: `data`, `epochs`
+    """
+    accepted = inspect.signature(function).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **options: P.kwargs) -> R:
+        for name in options:
+            if name not in accepted and not open_ended:
+                names = [known for known in accepted if known != "self"]
+                raise unknown(f"option of {_called(function)}", name, names)
+        return function(*args, **options)
+
+    return checked
+
+
+def _called(function: Any) -> str:
+    return str(function.__qualname__).removesuffix(".__init__")
+
+
+def checks_init(kind: C) -> C:
+    """Do for a class what `checks_options` does for a function (a decorator)."""
+    kind.__init__ = checks_options(kind.__init__)  # type: ignore[misc]
+    return kind

@@ -10,7 +10,14 @@ import sympy as sp
 
 from symgrad import algebra, bare, trees
 from symgrad import graph as graphs
-from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed, unknown
+from symgrad.errors import (
+    OptionError,
+    ShapeError,
+    UnsupportedError,
+    checks_options,
+    listed,
+    unknown,
+)
 from symgrad.graph import Graph
 from symgrad.shapes import (
     Variable,
@@ -49,6 +56,7 @@ class Formula:
     derivation: Any = field(default=None)
 
     @staticmethod
+    @checks_options
     def of(
         expression: Any,
         shapes: Mapping[str, Any] | None = None,

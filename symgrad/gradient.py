@@ -20,7 +20,7 @@ from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.algebra import add
 from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
-from symgrad.errors import OptionError, ShapeError, listed, unknown
+from symgrad.errors import OptionError, ShapeError, checks_options, listed, unknown
 from symgrad.formula import Formula
 from symgrad.graph import Graph, Label
 from symgrad.rules import pull_back
@@ -69,6 +69,7 @@ class Gradient(Mapping[str, Formula]):
         return f"$$\n{self.latex()}\n$$"
 
 
+@checks_options
 def gradient(loss: Any, wrt: Any = None) -> Any:
     """Derive the gradient of a scalar in closed form.
 
@@ -316,6 +317,7 @@ def _parts_of(value: Any) -> list[Any]:
     return [value, *(child for node in trees.postorder(value) for child in trees.children(node))]
 
 
+@checks_options
 def derive(loss: Any, wrt: Any = None, *, detail: str = "chain") -> Derivation:
     r"""Derive gradients and return the derivation, which prints and saves itself.
 

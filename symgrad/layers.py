@@ -16,7 +16,7 @@ import sympy as sp
 
 from symgrad import functions, graph
 from symgrad.algebra import add, broadcast, elementwise, multiply, transpose
-from symgrad.errors import OptionError, ShapeError, unknown
+from symgrad.errors import OptionError, ShapeError, checks_init, unknown
 from symgrad.formula import Formula
 from symgrad.graph import Definition, Graph, Label
 from symgrad.shapes import Variable, declare, name_of
@@ -24,6 +24,7 @@ from symgrad.shapes import Variable, declare, name_of
 ORIENTATIONS = ("rows", "columns")
 
 
+@checks_init
 @dataclass(frozen=True, eq=False)
 class Dense:
     """A dense layer: an affine map of all inputs, then an activation of every unit.
@@ -76,6 +77,7 @@ class _Built:
     labels: dict[str, Label]
 
 
+@checks_init
 class Network:
     """A chain of dense layers as named definitions.
 

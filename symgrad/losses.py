@@ -16,7 +16,7 @@ import sympy as sp
 from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.algebra import add, scale, sum_entries
-from symgrad.errors import OptionError, ShapeError
+from symgrad.errors import OptionError, ShapeError, checks_options
 from symgrad.formula import Formula, merged_inputs
 from symgrad.graph import Graph, Label
 from symgrad.layers import Network
@@ -59,7 +59,7 @@ def loss(*, law: str, example: tuple[Any, Any, Any]) -> Callable[[Any], Any]:
         made.__name__ = made.__qualname__ = name
         made.__doc__ = define.__doc__
         made.__module__ = define.__module__
-        return made
+        return checks_options(made)
 
     return register
 

@@ -205,7 +205,7 @@ class SumEntries(_Reduction, sp.Expr):
 
     def doit(self, **hints: Any) -> Any:
         """Write the sum out where the sizes are integers."""
-        if all(size.is_Integer for size in self.matrix.shape):
+        if all(sp.sympify(size).is_Integer for size in self.matrix.shape):
             return sp.Add(*self.matrix.as_explicit().doit(**hints))
         return SumEntries(self.matrix.doit(**hints))
 
@@ -233,7 +233,7 @@ class SumRows(_Reduction, sp.MatrixExpr):
     @property
     def shape(self) -> Any:
         """One row."""
-        return sp.S.One, self.matrix.shape[1]
+        return sp.S.One, sp.sympify(self.matrix.shape[1])
 
     def _entry(self, i: Any, j: Any, **kwargs: Any) -> Any:
         return _summed(self.matrix, lambda k: (k, j), self.matrix.shape[0], **kwargs)
@@ -260,7 +260,7 @@ class SumColumns(_Reduction, sp.MatrixExpr):
     @property
     def shape(self) -> Any:
         """One column."""
-        return self.matrix.shape[0], sp.S.One
+        return sp.sympify(self.matrix.shape[0]), sp.S.One
 
     def _entry(self, i: Any, j: Any, **kwargs: Any) -> Any:
         return _summed(self.matrix, lambda k: (i, k), self.matrix.shape[1], **kwargs)
@@ -273,6 +273,7 @@ class SumColumns(_Reduction, sp.MatrixExpr):
 
 
 def _summed(matrix: Any, at: Callable[[Any], tuple[Any, Any]], size: Any, **kwargs: Any) -> Any:
+    size = sp.sympify(size)
     if size.is_Integer:
         return sp.Add(*(matrix._entry(*at(sp.Integer(k)), **kwargs) for k in range(size)))
     index = sp.Dummy("k", integer=True)

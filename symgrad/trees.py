@@ -80,8 +80,8 @@ def times(*factors: Any) -> Any:
     >>> times(2, a - y)
     2*(a - y)
     """
-    result = factors[0]
-    for factor in factors[1:]:
+    result, *others = map(sp.sympify, factors)
+    for factor in others:
         if result.is_Number and factor.is_Add and result != 1:
             result = result if result == 0 else sp.Mul(result, factor, evaluate=False)
         elif factor.is_Number and result.is_Add and factor != 1:

@@ -27,7 +27,9 @@ ROOMS = (
     "functions",
     "shapes",
     "matrices",
+    "algebra",
     "graph",
+    "bare",
     "formula",
     "derivation",
     "rules",
@@ -40,6 +42,7 @@ ROOMS = (
     "verification",
     "formats",
     "training",
+    "demo",
     "cli",
 )
 #: The front doors, which may import every room.
@@ -112,8 +115,15 @@ def wrong_imports(package: Path) -> list[str]:
     return wrong
 
 
+def docstring_lines(node: ast.AST) -> int:
+    """A public verb's docstring has an entry for every argument; only its code counts."""
+    first = node.body[0]
+    text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return first.end_lineno - first.lineno + 1 if text else 0
+
+
 def too_long(package: Path) -> list[str]:
-    """No function is over 60 lines, no file over 500."""
+    """No function has over 60 lines of code, no file over 500."""
     wrong = []
     for name, path, tree in sources(package):
         count = len(path.read_text(encoding="utf-8").splitlines())
@@ -121,7 +131,7 @@ def too_long(package: Path) -> list[str]:
             wrong.append(f"{name} has {count} lines; at most {MOST_LINES_OF_A_FILE}, so split it")
         for node in ast.walk(tree):
             if isinstance(node, Function):
-                count = (node.end_lineno or node.lineno) - node.lineno + 1
+                count = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring_lines(node)
                 if count > MOST_LINES_OF_A_FUNCTION:
                     wrong.append(
                         f"{name}:{node.lineno} `{node.name}` has {count} lines; "

@@ -19,7 +19,7 @@ import sympy as sp
 from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.backends.program import Program, program
-from symgrad.errors import DataError, OptionError, ShapeError, listed, unknown
+from symgrad.errors import DataError, OptionError, ShapeError, checks_options, listed, unknown
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
 from symgrad.graph import SCALAR, Graph
@@ -347,6 +347,7 @@ def _agree(
 # ------------------------------------------------------------------- compile
 
 
+@checks_options
 def compile(
     formula: Any,
     wrt: Any = None,

@@ -107,7 +107,7 @@ def identifiers(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str,
     taken = {"np", "print", "sum", *reserved}
     chosen: dict[str, str] = {}
     for name in names:
-        plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "x"
+        plain = re.sub(r"[\W_]+", "_", name, flags=re.ASCII).strip("_") or "x"
         plain = f"_{plain}" if plain[0].isdigit() else plain
         plain = name if name.isidentifier() and name.isascii() else plain
         while plain in taken or keyword.iskeyword(plain):

@@ -108,7 +108,7 @@ def partial(expression: Any, variable: Any) -> Any:
 
     >>> x = sp.Symbol("x", real=True)
     >>> partial(sp.tanh(2 * x), x)
-    2 - 2*tanh(2*x)**2
+    2*(1 - tanh(2*x)**2)
     """
     found = pull_back(expression, sp.S.One, expression, {variable}, record=False)
     return sp.Add(*(value for value, _ in found.get(variable, ())))

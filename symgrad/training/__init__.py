@@ -14,7 +14,15 @@ import numpy as np
 import sympy as sp
 
 from symgrad.backends.numpy import CompiledFunction, compile
-from symgrad.errors import DataError, DivergenceError, OptionError, ShapeError, listed, unknown
+from symgrad.errors import (
+    DataError,
+    DivergenceError,
+    OptionError,
+    ShapeError,
+    checks_options,
+    listed,
+    unknown,
+)
 from symgrad.formula import Formula
 from symgrad.shapes import Variable, name_of, worded
 from symgrad.training.fit import Fit, load, split_columns
@@ -25,6 +33,7 @@ from symgrad.training.samples import Standardisation, check_array, count_samples
 __all__ = ["Fit", "load", "train"]
 
 
+@checks_options
 def train(
     loss: Any,
     data: Any,
