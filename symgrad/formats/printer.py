@@ -211,6 +211,8 @@ class Printer(LatexPrinter):
         if not under:
             return self._alone(over)
         simple = all(self._fits_on_a_fraction(factor) for factor in over)
+        # Measured numbers, as in (x - mean) / deviation, keep the form of the quotient.
+        simple = simple or all(self.seen(factor).is_Float for factor in under)
         # A compound factor reads better beside the fraction than on top of it.
         top = over if simple else [f for f in over if self.seen(f).is_number]
         rest = [] if simple else [f for f in over if not self.seen(f).is_number]
