@@ -54,8 +54,11 @@ def elementwise(function: Any, *matrices: Any) -> Any:
         return function(*below)
     variables = entry_symbols(len(below))
     body = sp.sympify(function(*variables))
-    if body == ENTRY and len(below) == 1:
-        return below[0]
+    if len(below) == 1 and ENTRY in body.free_symbols:
+        # A multiple c t of the entry is the multiple c A of the matrix.
+        factor = body.as_independent(ENTRY, as_Add=False)
+        if factor[1] == ENTRY:
+            return scale(factor[0], below[0])
     node = Elementwise(sp.Lambda(variables, body), *below)
     shape_of(node)
     return node

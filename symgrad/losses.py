@@ -15,7 +15,7 @@ import sympy as sp
 
 from symgrad import graph as graphs
 from symgrad import trees
-from symgrad.algebra import add, scale, sum_entries
+from symgrad.algebra import add, elementwise, scale, sum_entries
 from symgrad.errors import OptionError, ShapeError, checks_options
 from symgrad.formula import Formula, merged_inputs
 from symgrad.graph import Graph, Label
@@ -126,7 +126,8 @@ def _squares(prediction: Any, target: Any) -> Any:
     """Return the sum of squared residuals, prediction minus target."""
     if isinstance(prediction, list):
         return sp.Add(*((a - y) ** 2 for a, y in zip(prediction, target, strict=True)))
-    return sum_entries(sp.HadamardPower(add(prediction, scale(sp.S.NegativeOne, target)), 2))
+    residual = add(prediction, scale(sp.S.NegativeOne, target))
+    return sum_entries(elementwise(lambda r: r**2, residual))
 
 
 def _count(prediction: Any) -> Any:

@@ -39,11 +39,6 @@ class CompiledFunction:
     identifiers). Every array has the declared shape; sizes that are names are taken from
     the arrays and must agree. For an (n, 1) or (1, n) input a 1-D array is taken too.
     Results never share memory with arguments or with each other.
-
-    Attributes:
-        source: The source that runs.
-        inputs: The declared inputs by name.
-        results: The names of what is returned.
     """
 
     def __init__(self, plan: _Plan) -> None:

@@ -1,4 +1,4 @@
-"""In which order people write the terms of a sum and the factors of a product."""
+"""How people write: the order of terms and factors, parentheses, squares."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.algebra import split_coefficient
+from symgrad.matrices import ENTRY, Elementwise
 
 #: Factors and terms of lower rank are written first; see `Printer._rank`.
 RANKS = {
@@ -75,3 +76,12 @@ def degree(expr: Any) -> int:
     if isinstance(expr, sp.Pow):
         return int(expr.exp) if expr.exp.is_Integer and expr.exp > 0 else 1
     return 0 if expr.is_number else 1
+
+
+def squared(matrix: Any) -> Any:
+    """Return A for a matrix of the squares of its entries, else None."""
+    if isinstance(matrix, sp.HadamardPower) and matrix.exp == 2:
+        return matrix.base
+    if isinstance(matrix, Elementwise) and matrix.function.expr == ENTRY**2:
+        return matrix.matrices[0]
+    return None

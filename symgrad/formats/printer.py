@@ -29,6 +29,7 @@ from symgrad.formats.order import (
     numbers_first,
     paren,
     shape_rank,
+    squared,
 )
 from symgrad.graph import Graph, Label
 from symgrad.matrices import Broadcast, Elementwise, SumRows, entry_symbols
@@ -394,11 +395,10 @@ class Printer(LatexPrinter):
         return rf"{shown} \mathbf{{1}}^{{\top}}"
 
     def _print_SumEntries(self, expr: Any, exp: Any = None) -> str:
-        inner = self.seen(expr.matrix)
-        if isinstance(inner, sp.HadamardPower) and inner.exp == 2:
-            mark = "" if inner.shape[1] == 1 else "_F"
-            body = self._print(inner.base)
-            return rf"\left\lVert {body} \right\rVert{mark}^2"
+        base = squared(self.seen(expr.matrix))
+        if base is not None:
+            mark = "" if base.shape[1] == 1 else "_F"
+            return rf"\left\lVert {self._print(base)} \right\rVert{mark}^2"
         return rf"\mathbf{{1}}^{{\top}} {self._matrix_factor(expr.matrix)} \mathbf{{1}}"
 
     def _print_SumRows(self, expr: Any) -> str:
