@@ -334,7 +334,7 @@ class ScalarEmitter:
         return Code(text, COMPARISON, *self._joined([left, right]))
 
     def _delta(self, expr: Any) -> Code:
-        left, right = map(self.emit, expr.args)
+        left, right = map(self.emit, expr.args[:2])
         return Code(f"1.0 * ({left.within(SUM)} == {right.within(SUM)})", PRODUCT)
 
     def _logic(self, expr: Any) -> Code:

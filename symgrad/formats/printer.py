@@ -354,7 +354,7 @@ class Printer(LatexPrinter):
         return rf"[{inner} > 0]"
 
     def _print_KroneckerDelta(self, expr: Any, exp: Any = None) -> str:
-        left, right = map(self._print, expr.args)
+        left, right = map(self._print, expr.args[:2])
         return f"[{left} = {right}]"
 
     def _print_Max(self, expr: Any, exp: Any = None) -> str:

@@ -123,40 +123,88 @@ def _index_sum(node: Any, g: Any, value: Any, active: Any) -> Pull:
 
 def _collapsed(part: Any, limits: Any, matrix: Any) -> Any:
     """Sum a term over its limits; where a delta fixes the index, only that summand is left."""
+    ranges = {index: (low, high) for index, low, high in limits}
+    if matrix is not None:
+        sizes = zip(PLACES, matrix.shape, strict=True)
+        ranges.update({place: (sp.S.Zero, size - 1) for place, size in sizes})
     left = []
     conditions: list[Any] = []
     for index, low, high in limits:
-        delta = _delta_of(part, index)
-        if delta is None:
+        found = _delta_of(part, index)
+        if found is None:
             left.append((index, low, high))
             continue
-        place, shifted = delta.args if delta.args[0] in PLACES else reversed(delta.args)
-        shift = shifted - index
+        delta, other, shift = found
         part = sp.Mul(*(f for f in sp.Mul.make_args(part) if f != delta))
-        part = part.xreplace({index: place - shift})
-        size = matrix.shape[PLACES.index(place)]
-        conditions += _inside(place, low + shift, high + shift, size)
-    if left:
-        part = sp.Sum(part, *left)
-    return sp.Piecewise((part, sp.And(*conditions)), (0, True)) if conditions else part
+        part = part.xreplace({index: other - shift})
+        conditions += _inside(other, sp.expand(low + shift), sp.expand(high + shift), ranges)
+    if conditions:
+        part = sp.Piecewise((part, sp.And(*conditions)), (0, True))
+    return sp.Sum(part, *left) if left else part
 
 
-def _delta_of(part: Any, index: Any) -> Any:
-    """Find the delta in a product that ties an index, plus a constant, to a place."""
+def _inside(value: Any, low: Any, high: Any, ranges: Any) -> list[Any]:
+    """Return the conditions under which a value is in a range, none where it always is."""
+    least, most = ranges.get(value, (value, value))
+    conditions = [] if sp.expand(least - low).is_nonnegative else [value >= low]
+    return conditions if sp.expand(high - most).is_nonnegative else [*conditions, value <= high]
+
+
+def _delta_of(part: Any, index: Any) -> tuple[Any, Any, Any] | None:
+    """Find the delta in a product that ties an index plus a shift to a value free of it."""
     for factor in sp.Mul.make_args(part):
-        if isinstance(factor, sp.KroneckerDelta):
-            places = [arg for arg in factor.args if arg in PLACES]
-            others = [arg for arg in factor.args if arg not in PLACES]
-            if len(places) == 1 and index in others[0].free_symbols:
-                if not (others[0] - index).free_symbols - {index} and not (others[0] - index).has(
-                    index
-                ):
-                    return factor
-                raise UnsupportedError(f"no rule for the index `{others[0]}`: only i + constant")
+        if isinstance(factor, sp.KroneckerDelta) and index in factor.free_symbols:
+            for moving, other in (factor.args[:2], factor.args[1::-1]):
+                shift = moving - index
+                if not shift.has(index) and not other.has(index):
+                    return factor, other, shift
+            raise UnsupportedError(f"no rule for the index in `{factor}`: only i + constant")
     return None
 
 
-def _inside(place: Any, low: Any, high: Any, size: Any) -> list[Any]:
-    """Return the conditions under which a place is in a range, none where it always is."""
-    conditions = [] if low == 0 else [place >= low]
-    return conditions if sp.expand(high - size + 1) == 0 else [*conditions, place <= high]
+#: The row and column of an entry of a matrix that is itself given entry by entry.
+_INNER = (sp.Dummy("k", dummy_index=13, integer=True), sp.Dummy("l", dummy_index=14, integer=True))
+
+
+@derivative_rule(
+    sp.FunctionMatrix,
+    name="entry by entry",
+    law="the entries f(i, j) are differentiated as scalars: dL = sum_ij G_ij df(i, j)",
+    reason="<G, dA> is the sum of G_ij dA_ij",
+    example=lambda: sp.Trace(
+        sp.FunctionMatrix(3, 3, sp.Lambda(PLACES, _x() ** 2 * _square()[PLACES] ** 3))
+    ),
+)
+def _entry_by_entry(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    rows, columns = node.shape
+    inner = (_INNER[0], _INNER[1] if columns != 1 else sp.S.Zero)
+    body = node.lamda.expr.xreplace(dict(zip(node.lamda.variables, inner, strict=True)))
+    limits = [(_INNER[0], sp.S.Zero, rows - 1), (_INNER[1], sp.S.Zero, columns - 1)]
+    limits = limits[: 1 if columns == 1 else 2]
+    weight = _entry_at(g, *inner)
+    for leaf in _leaves(node, active):
+        local = partial(body, leaf)
+        if local != 0:
+            yield leaf, _collapsed(weight * local, limits, None), local
+    for matrix in _matrices_below(node, active):
+        for part in _parts(body, matrix):
+            local = _by_entries(_collapsed(weight * part, limits, matrix), matrix)
+            yield matrix, local, part
+
+
+def _entry_at(matrix: Any, i: Any, j: Any) -> Any:
+    coefficient, rest = split_coefficient(matrix)
+    if isinstance(rest, sp.FunctionMatrix):
+        return times(coefficient, rest.lamda(i, j))
+    if isinstance(rest, UnitMatrix):
+        rows, columns, at_row, at_column = rest.args
+        pairs = [(i, at_row, rows), (j, at_column, columns)]
+        deltas = [sp.KroneckerDelta(a, b) for a, b, size in pairs if size != 1]
+        return sp.Mul(coefficient, *deltas)
+    if isinstance(rest, sp.Identity):
+        return times(coefficient, sp.KroneckerDelta(i, j))
+    return times(coefficient, rest[i, j])
+
+
+def _square() -> Any:
+    return sp.MatrixSymbol("A", 3, 3)
