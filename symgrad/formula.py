@@ -217,10 +217,12 @@ def _combine(first: Formula, other: Any, operation: Any) -> Formula:
     left, right = _absorbed(first), _absorbed(second)
     inputs = merged_inputs(left[0].inputs, right[0].inputs)
     definitions, renamed = _merged_definitions(left[0], right[0])
-    expression = operation(left[1], trees.replace(right[1], renamed))
     shapes = shape_of(left[1]), shape_of(right[1])
-    if all(shapes) and not same_shape(*shapes):
-        raise ShapeError(f"cannot combine {worded(shapes[0])} with {worded(shapes[1])}")
+    if operation is not _times and not same_shape(*shapes):
+        raise ShapeError(
+            f"cannot add {worded(shapes[1])} to {worded(shapes[0])}; the shapes must be equal"
+        )
+    expression = operation(left[1], trees.replace(right[1], renamed))
     names = {v.name for v in inputs} | {name_of(s) for s, _ in definitions}
     name = graphs.fresh(name_of(first.output), names)
     symbol = graphs.symbol_like(name, shape_of(expression))

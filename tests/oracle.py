@@ -220,7 +220,9 @@ def _unrolled(write: Writer, node: Any) -> Expr:
 
 
 def _piecewise(write: Writer, node: Any) -> Expr:
-    pairs = [(write.scalar(expr), write(condition)) for expr, condition in node.args]
+    # A case that does not hold is not written out: its entries may lie outside an array.
+    conditions = [(expr, write(condition)) for expr, condition in node.args]
+    pairs = [(write.scalar(expr), holds) for expr, holds in conditions if holds != False]  # noqa: E712
     return Piecewise(*pairs, evaluate=False)  # this still drops what is known not to hold
 
 

@@ -114,11 +114,51 @@ def _index_sum(node: Any, g: Any, value: Any, active: Any) -> Pull:
         if local != 0:
             # A constant factor leaves the sum, so that the 2 of a square meets a 1/2 outside.
             factor, rest = local.as_coeff_Mul()
-            yield leaf, times(times(g, factor), sp.Sum(rest, *limits)), sp.Sum(local, *limits)
+            whole = index_sum(rest, *limits)
+            yield leaf, times(times(g, factor), whole), times(factor, whole)
     for matrix in _matrices_below(node, active):
         for part in _parts(body, matrix):
             local = _by_entries(_collapsed(part, limits, matrix), matrix)
             yield matrix, scale(g, local), local
+
+
+def index_sum(body: Any, *limits: Any) -> Any:
+    """Build a sum over indices; a factor that is itself a sum is merged with it.
+
+    SymPy pulls cases out of everything that stands below a sum, even out of an inner sum
+    whose index they contain, which would be wrong: sums in sums are merged, and where SymPy
+    still lets an index escape, the sum is refused.
+
+    >>> i, k = sp.symbols("i k", integer=True)
+    >>> index_sum(k * sp.Sum(i, (i, 1, 2)), (k, 1, 3))
+    Sum(i*k, (i, 1, 2), (k, 1, 3))
+    """
+    inner: tuple[Any, ...] = ()
+    rest = []
+    for factor in sp.Mul.make_args(body):
+        if (
+            isinstance(factor, sp.Sum)
+            and not inner
+            and not _indices(factor) & _mentioned(body, factor)
+        ):
+            inner, factor = factor.limits, factor.function
+        rest.append(factor)
+    limits = tuple(limit if isinstance(limit, sp.Tuple) else sp.Tuple(*limit) for limit in limits)
+    made = sp.Sum(sp.Mul(*rest), *inner, *limits)
+    wanted = body.free_symbols | {s for lim in limits for end in lim[1:] for s in end.free_symbols}
+    if made.free_symbols - wanted:
+        raise UnsupportedError(f"no rule for the cases inside of the sums in `{body}`")
+    return made
+
+
+def _indices(node: Any) -> set[Any]:
+    return {limit[0] for limit in node.limits}
+
+
+def _mentioned(body: Any, factor: Any) -> set[Any]:
+    """Return the symbols that the other factors of a product mention."""
+    others = [f for f in sp.Mul.make_args(body) if f is not factor]
+    return set().union(*(f.free_symbols for f in others)) if others else set()
 
 
 def _collapsed(part: Any, limits: Any, matrix: Any) -> Any:
@@ -140,7 +180,7 @@ def _collapsed(part: Any, limits: Any, matrix: Any) -> Any:
         conditions += _inside(other, sp.expand(low + shift), sp.expand(high + shift), ranges)
     if conditions:
         part = sp.Piecewise((part, sp.And(*conditions)), (0, True))
-    return sp.Sum(part, *left) if left else part
+    return index_sum(part, *left) if left else part
 
 
 def _inside(value: Any, low: Any, high: Any, ranges: Any) -> list[Any]:
