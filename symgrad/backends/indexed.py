@@ -7,7 +7,6 @@ from typing import Any
 import sympy as sp
 
 from symgrad.backends.source import ATOM, PRODUCT, Axis, Code, ScalarEmitter
-from symgrad.errors import UnsupportedError
 from symgrad.graph import COLUMN, FULL, ROW
 
 
@@ -41,33 +40,46 @@ class IndexedEmitter(ScalarEmitter):
             indices = indices[:1]
         elif code.layout == ROW:
             indices = indices[1:]
-        running = [axis for axis in self.axes if any(axis.index in i.free_symbols for i in indices)]
-        if not running:
+        if not any(axis.index in i.free_symbols for axis in self.axes for i in indices):
             inside = ", ".join(map(self.text, indices))
             return Code(f"{code.within(ATOM)}[{inside}]")
-        return Code(self._slices(code, indices, running, matrix))
+        return Code(self._slices(code, indices, matrix))
 
-    def _slices(self, code: Code, indices: list[Any], running: list[Axis], matrix: Any) -> str:
+    def _slices(self, code: Code, indices: list[Any], matrix: Any) -> str:
         """Slice an array along the indices that run, each to its own axis of the result."""
         parts: list[tuple[int, str]] = []
         for index, size in zip(indices, matrix.shape, strict=False):
-            axis = next((a for a in running if a.index in index.free_symbols), None)
+            axis = next((a for a in self.axes if a.index in index.free_symbols), None)
             if axis is None:
                 parts.append((-1, self.text(index)))
                 continue
             shift = sp.expand(index - axis.index)
             if shift.free_symbols & {a.index for a in self.axes}:
-                raise UnsupportedError(f"no NumPy form for the index of `{matrix}[{index}]`")
+                return self._gathered(code, indices, matrix)
             low, high = sp.expand(axis.low + shift), sp.expand(axis.high + shift + 1)
             parts.append((self.axes.index(axis), self._run(low, high, size)))
         places = [place for place, _ in parts if place >= 0]
         if len(set(places)) < len(places):
-            raise UnsupportedError(f"no NumPy form for a diagonal of `{matrix}` by index")
+            return self._gathered(code, indices, matrix)
         source = code.within(ATOM)
         if places != sorted(places):
             source, parts = f"{source}.T", parts[::-1]
         inside = self._with_new_axes(parts)
         return source if set(inside) <= set(":, ") else f"{source}[{inside}]"
+
+    def _gathered(self, code: Code, indices: list[Any], matrix: Any) -> str:
+        """Pick entries one by one: diagonals, and indices that are no slice."""
+        outer, self.placing = self.placing, True
+        try:
+            inside = [
+                f"({self.text(index)}).clip(0, {self.text(sp.expand(size - 1))})"
+                if any(axis.index in index.free_symbols for axis in self.axes)
+                else self.text(index)
+                for index, size in zip(indices, matrix.shape, strict=False)
+            ]
+        finally:
+            self.placing = outer
+        return f"{code.within(ATOM)}[{', '.join(inside)}]"
 
     def _run(self, low: Any, high: Any, size: Any) -> str:
         """Return the slice low:high of an axis, or clipped places where it may reach outside."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ import sympy as sp
 
 from symgrad import graph as graphs
 from symgrad import trees
+from symgrad.backends.arguments import FLOAT, Call, Slot, evaluated
 from symgrad.backends.program import Program, program
-from symgrad.errors import DataError, OptionError, ShapeError, checks_options, listed, unknown
+from symgrad.errors import OptionError, checks_options, listed, unknown
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
 from symgrad.graph import SCALAR, Graph
-from symgrad.shapes import Variable, name_of, worded
+from symgrad.shapes import Variable, name_of
 
 BACKENDS = ("numpy",)
 REDUCTIONS = ("mean", "sum")
@@ -76,16 +78,19 @@ class CompiledFunction:
             ShapeError: An array does not have its declared shape.
             DataError: An argument is not made of numbers.
         """
-        given = {**(arrays or {}), **named}
-        call = _Call.of(self._plan, given)
-        values = self._evaluate(call)
-        return self._plan.presented(call, values)
+        if arrays is not None and not isinstance(arrays, Mapping):
+            raise OptionError(
+                "arrays are given by name, f(X=...), or in one mapping, "
+                f"not as {type(arrays).__name__}"
+            )
+        plan = self._plan
+        call = Call.of(plan.slots, {**(arrays or {}), **named}, plan.dtype)
+        return plan.presented(call, self._evaluate(call))
 
-    def _evaluate(self, call: _Call) -> list[Any]:
-        with np.errstate(**_errors(self._plan)):
-            if self._plan.program.form == "looped":
-                return _looped(self._plan, self._function, call)
-            return _as_list(self._function(*call.arguments), self._plan)
+    def _evaluate(self, call: Call) -> list[Any]:
+        if self._plan.program.form == "looped":
+            return _looped(self._plan, self._function, call)
+        return _as_list(self._function(*call.arguments), self._plan)
 
     def save(self, path: str | Path) -> Path:
         """Write a module that imports only NumPy and checks its gradients when run.
@@ -98,12 +103,6 @@ class CompiledFunction:
         path = Path(path)
         path.write_text(text_of(self._plan), encoding="utf-8")
         return path
-
-
-def _errors(plan: _Plan) -> dict[str, Any]:
-    """Branches that are not taken may divide by zero; their values are not used."""
-    quiet = "np.where" in plan.program.source
-    return {"divide": "ignore", "invalid": "ignore", "over": "ignore"} if quiet else {}
 
 
 def _as_list(result: Any, plan: _Plan) -> list[Any]:
@@ -128,7 +127,7 @@ def compile_source(text: str, filename: str) -> Any:
     return builtins.compile(text, filename, "exec")
 
 
-def _looped(plan: _Plan, function: Callable[..., Any], call: _Call) -> list[Any]:
+def _looped(plan: _Plan, function: Callable[..., Any], call: Call) -> list[Any]:
     """Evaluate sample by sample and stack the results."""
     rows = []
     for k in range(call.samples):
@@ -163,12 +162,24 @@ class _Plan:
     reduce: str | None
     dependent: frozenset[Any]
 
+    @cached_property
+    def layouts(self) -> dict[Any, str]:
+        """How the outputs are held."""
+        held = graphs.layouts(self.graph)
+        return {symbol: held[symbol] for symbol in self.outputs}
+
+    @cached_property
+    def slots(self) -> dict[str, Slot]:
+        """What every input must look like."""
+        form = self.program.form
+        return {v.name: Slot.of(v, v.name in self.batch, form) for v in self.graph.inputs}
+
     @property
     def form_is_scalar(self) -> bool:
         """Whether the one output is a number for every sample."""
-        return graphs.layouts(self.graph)[self.outputs[0]] == SCALAR
+        return self.layouts[self.outputs[0]] == SCALAR
 
-    def presented(self, call: _Call, values: list[Any]) -> Any:
+    def presented(self, call: Call, values: list[Any]) -> Any:
         """Put raw values into the shapes and containers that users get."""
         values = [self._settled(call, s, v) for s, v in zip(self.outputs, values, strict=True)]
         values = _unshared(values, call)
@@ -182,18 +193,22 @@ class _Plan:
             return gradients[self.keys[0]]
         return (values[0], gradients) if self.valued else gradients
 
-    def _settled(self, call: _Call, symbol: Any, value: Any) -> Any:
-        layout = graphs.layouts(self.graph)[symbol]
+    def _settled(self, call: Call, symbol: Any, value: Any) -> Any:
+        layout = self.layouts[symbol]
+        value = np.asarray(value)
         if self.batch:
-            value = self._over_samples(call, symbol, np.asarray(value), layout)
-        if layout == SCALAR and np.ndim(value) == 0:
-            return float(value) if np.asarray(value).dtype == np.float64 else np.asarray(value)[()]
-        return np.asarray(value)
+            value = self._over_samples(call, symbol, value, layout)
+        if value.dtype != call.dtype:
+            # Constants are written as Python numbers; results have the type of the data.
+            value = value.astype(call.dtype)
+        if layout == SCALAR and value.ndim == 0:
+            return float(value) if call.dtype == FLOAT else value[()]
+        return value
 
-    def _over_samples(self, call: _Call, symbol: Any, value: Any, layout: str) -> Any:
+    def _over_samples(self, call: Call, symbol: Any, value: Any, layout: str) -> Any:
         """Reduce the leading axis, or keep it where one result per sample is wanted."""
         inner = graphs.held_shape(symbol, layout)
-        sizes = tuple(call.sizes.get(size, size) for size in inner)
+        sizes = tuple(evaluated(size, call.sizes) for size in inner)
         own = self.graph.label(symbol).of in self.batch
         stacked = self.program.form == "looped" or symbol in self.dependent
         full = value.reshape((call.samples, *sizes)) if stacked else value.reshape(sizes)
@@ -208,7 +223,7 @@ class _Plan:
         return full.mean(axis=0) if self.reduce == "mean" else full.sum(axis=0)
 
 
-def _unshared(values: list[Any], call: _Call) -> list[Any]:
+def _unshared(values: list[Any], call: Call) -> list[Any]:
     """Copy results that share memory with an argument or with an earlier result."""
     kept: list[Any] = []
     for value in values:
@@ -220,123 +235,6 @@ def _unshared(values: list[Any], call: _Call) -> list[Any]:
             value = value.copy()
         kept.append(value)
     return kept
-
-
-@dataclass(frozen=True)
-class _Call:
-    """Checked arguments of one call."""
-
-    arguments: tuple[Any, ...]
-    shapes: Mapping[str, tuple[int, ...]]
-    sizes: Mapping[Any, int]
-    samples: int
-
-    @staticmethod
-    def of(plan: _Plan, given: Mapping[str, Any]) -> _Call:
-        """Check names, numbers and shapes."""
-        given = {name if isinstance(name, str) else name_of(name): a for name, a in given.items()}
-        inputs = plan.graph.inputs
-        names = [v.name for v in inputs]
-        for name in given:
-            if name not in names:
-                raise unknown("argument", name, names)
-        missing = [name for name in names if name not in given]
-        if missing:
-            raise OptionError(f"missing {listed(missing)}; the function takes {listed(names, 40)}")
-        sizes: dict[Any, int] = {}
-        samples: dict[str, int] = {}
-        shapes: dict[str, tuple[int, ...]] = {}
-        arguments = []
-        for variable in inputs:
-            array = _numbers(variable.name, given[variable.name], plan.dtype)
-            shapes[variable.name] = array.shape
-            lead = 0
-            if variable.name in plan.batch:
-                lead = 1
-                samples[variable.name] = _leading(variable, array)
-            arguments.append(_fitted(variable, array, lead, sizes, plan.program.form))
-        if len(set(samples.values())) > 1:
-            said = ", ".join(f"`{name}` has {count}" for name, count in samples.items())
-            raise ShapeError(f"the numbers of samples differ: {said}")
-        count = next(iter(samples.values()), 0)
-        by_name = {name_of(size): value for size, value in sizes.items()}
-        return _Call(tuple(arguments), shapes, by_name, count)
-
-    def as_given(self, key: str, value: Any) -> Any:
-        """Give a gradient the shape in which its variable's array came."""
-        shape = self.shapes.get(key)
-        if shape is None or np.shape(value) == shape:
-            return value
-        return np.reshape(value, shape)
-
-
-def _numbers(name: str, value: Any, dtype: Any) -> Any:
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise DataError(f"`{name}` is not a regular array of numbers") from None
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"`{name}` holds {array.dtype}, not real numbers")
-    if dtype is not None:
-        return array.astype(dtype, copy=False)
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-def _leading(variable: Variable, array: Any) -> int:
-    if array.ndim == 0:
-        raise ShapeError(f"`{variable.name}` has samples on its first axis, but is a single number")
-    return int(array.shape[0])
-
-
-def _fitted(variable: Variable, array: Any, lead: int, sizes: dict[Any, int], form: str) -> Any:
-    """Check an array against its declaration and bring it to the rank used inside."""
-    declared = variable.sizes
-    shape = array.shape[lead:]
-    if len(shape) == len(declared) - 1 and 1 in declared:
-        # A 1-D array stands for the one column, or the one row, that is declared.
-        array = array.reshape(*array.shape, 1) if declared[-1] == 1 else array[..., None, :]
-        shape = array.shape[lead:]
-    if len(shape) != len(declared):
-        raise ShapeError(_misfit(variable, array.shape, lead))
-    for size, actual in zip(declared, shape, strict=True):
-        _agree(variable, size, actual, sizes, array.shape, lead)
-    if form == "stacked":
-        return _stacked(array, declared, lead)
-    return array if declared or lead else array[()]
-
-
-def _stacked(array: Any, declared: tuple[Any, ...], lead: int) -> Any:
-    if len(declared) == 1:
-        return array[..., None]
-    return array[:, None, None] if lead and not declared else array
-
-
-def _misfit(variable: Variable, shape: tuple[int, ...], lead: int) -> str:
-    wanted = (*(["samples"] * lead), *variable.shape)
-    return f"`{variable.name}` must be {worded(wanted)}, but it is {worded(shape)}"
-
-
-def _agree(
-    variable: Variable,
-    size: Any,
-    actual: int,
-    sizes: dict[Any, int],
-    shape: tuple[int, ...],
-    lead: int,
-) -> None:
-    free = size.free_symbols
-    if size.is_Symbol and size not in sizes:
-        sizes[size] = actual
-    wanted = size.xreplace(
-        {symbol: sp.Integer(sizes[symbol]) for symbol in free if symbol in sizes}
-    )
-    if wanted.free_symbols:
-        return
-    if wanted != actual:
-        known = (
-            f" with {', '.join(f'{s} = {sizes[s]}' for s in sorted(free, key=str))}" if free else ""
-        )
-        raise ShapeError(_misfit(variable, shape, lead) + known)
 
 
 # ------------------------------------------------------------------- compile

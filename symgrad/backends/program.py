@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad import functions
+from symgrad import functions, trees
 from symgrad import graph as graphs
 from symgrad.backends.products import Emitter
 from symgrad.backends.source import identifiers
@@ -16,6 +16,10 @@ from symgrad.backends.stacked import StackedEmitter
 from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph
 from symgrad.shapes import Variable, name_of
+
+
+#: Branches that are not taken may leave their domain; their values are not used.
+BRANCHES = '@np.errstate(divide="ignore", invalid="ignore", over="ignore")\n'
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,10 @@ def program(
 
 
 def _has_matrices(made: Graph) -> bool:
-    return any(symbol.is_Matrix for symbol in made.symbols.values())
+    if any(symbol.is_Matrix for symbol in made.symbols.values()):
+        return True
+    nodes = (node for _, expression in made.definitions for node in trees.postorder(expression))
+    return any(getattr(node, "is_Matrix", False) for node in nodes)
 
 
 def _has_sums(made: Graph) -> bool:
@@ -94,7 +101,8 @@ def _generated(
     ]
     body = "\n".join(f"    {line}" for line in [*sizes, *statements, f"return {returned}"])
     arguments = {v.name: chosen[v.name] for v in made.inputs}
-    source = f"def {name}({', '.join(arguments.values())}):\n{body}\n"
+    quiet = BRANCHES if emitter.branching else ""
+    source = f"{quiet}def {name}({', '.join(arguments.values())}):\n{body}\n"
     kernels = "\n\n".join(functions.FUNCTIONS[kernel].kernel for kernel in emitter.kernels)
     return Program(name, source, kernels, arguments, form)
 

@@ -136,6 +136,8 @@ class ScalarEmitter:
     Attributes:
         kernels: Names of the helper functions that the printed source calls.
         used: The symbols that the printed source mentions.
+        placing: Whether what is printed is a place in an array, an integer.
+        branching: Whether the source computes branches that are not taken.
     """
 
     def __init__(self, names: Mapping[Any, str], held: Mapping[Any, str]) -> None:
@@ -145,6 +147,8 @@ class ScalarEmitter:
         self.used: set[Any] = set()
         self.inside: dict[Any, Code] = {}
         self.axes: tuple[Axis, ...] = ()
+        self.placing = False
+        self.branching = False
 
     def emit(self, expr: Any) -> Code:
         """Print one expression.
@@ -179,7 +183,8 @@ class ScalarEmitter:
         shape = {COLUMN: (rows,), ROW: (columns,)}.get(layout, (rows, columns))
         wanted = f"({', '.join(map(self.text, shape))}{',' if len(shape) == 1 else ''})"
         if code.layout == SCALAR:
-            return f"np.full({wanted}, {code.text})"
+            filling = f"{code.text}.0" if code.text.isdigit() else code.text
+            return f"np.full({wanted}, {filling})"
         if code.exact:
             return f"np.reshape({code.text}, {wanted})"
         return f"np.broadcast_to({self._aligned(code, layout)}, {wanted})"
@@ -212,7 +217,9 @@ class ScalarEmitter:
         for place, axis in enumerate(self.axes):
             if axis.index == expr:
                 after = ", None" * (len(self.axes) - place - 1)
-                run = f"np.arange({self.text(axis.low)}, {self.text(axis.high + 1)})"
+                # As a factor or a base an index is a real number: 2**(-i) is not an integer.
+                kind = "" if self.placing else ", dtype=float"
+                run = f"np.arange({self.text(axis.low)}, {self.text(axis.high + 1)}{kind})"
                 return Code(f"{run}[:{after}]" if after else run)
         if expr not in self.names:
             raise UnsupportedError(f"`{name_of(expr)}` is not an input or a definition")
@@ -325,6 +332,7 @@ class ScalarEmitter:
             else:
                 test = self.emit(condition)
                 parts.append(test)
+                self.branching = True
                 text = f"np.where({test.text}, {code.text}, {text})"
         return Code(text, ATOM, *self._joined(parts))
 
@@ -340,7 +348,8 @@ class ScalarEmitter:
     def _logic(self, expr: Any) -> Code:
         parts = [self.emit(arg) for arg in expr.args]
         if isinstance(expr, sp.Not):
-            return Code(f"~({parts[0].text})", SIGN, parts[0].layout, parts[0].exact)
+            text = f"np.logical_not({parts[0].text})"
+            return Code(text, ATOM, parts[0].layout, parts[0].exact)
         sign = " & " if isinstance(expr, sp.And) else " | "
         text = sign.join(f"({part.text})" for part in parts)
         return Code(f"({text})", ATOM, *self._joined(parts))

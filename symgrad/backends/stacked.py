@@ -27,6 +27,12 @@ class StackedEmitter(Emitter):
         rows, columns = map(self.text, expr.shape)
         return f"{code.within(SIGN)} + np.zeros(({rows}, {columns}))"
 
+    def _exact(self, expr: Any) -> Code:
+        code = self.emit(expr)
+        if code.exact and code.layout != SCALAR:
+            return code
+        return Code(self._grouped(self.as_layout(expr, FULL)), ATOM, FULL)
+
     def _combined(self, parts: list[Code]) -> list[Code]:
         return parts
 

@@ -1,0 +1,160 @@
+"""Arguments of compiled functions: checked, and brought to the rank that the source expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.errors import DataError, OptionError, ShapeError, listed, unknown
+from symgrad.shapes import Variable, name_of, worded
+
+FLOAT = np.dtype(np.float64)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one input of a compiled function must look like; made once, used in every call.
+
+    Attributes:
+        sizes: The declared sizes: integers, names, or SymPy expressions of names.
+        lead: 1 where the samples are on an additional first axis, else 0.
+        stacked: Whether the source holds every value as a stack of matrices.
+    """
+
+    variable: Variable
+    sizes: tuple[Any, ...]
+    lead: int
+    stacked: bool
+
+    @staticmethod
+    def of(variable: Variable, batched: bool, form: str) -> Slot:
+        """Read a declaration."""
+        sizes = tuple(
+            int(size) if size.is_Integer else size.name if size.is_Symbol else size
+            for size in variable.sizes
+        )
+        return Slot(variable, sizes, int(batched), form == "stacked")
+
+    def fitted(self, array: Any, sizes: dict[str, int]) -> Any:
+        """Check an array against the declaration and bring it to the rank used inside."""
+        wanted, given = self.sizes, array.shape
+        shape = given[self.lead :]
+        if len(shape) == len(wanted) - 1 and 1 in wanted:
+            # A 1-D array stands for the one column, or the one row, that is declared.
+            array = array.reshape(*given, 1) if wanted[-1] == 1 else array[..., None, :]
+            shape = array.shape[self.lead :]
+        if len(shape) != len(wanted) or (self.lead and not given):
+            raise ShapeError(self.misfit(given))
+        for size, actual in zip(wanted, shape, strict=True):
+            known = sizes.setdefault(size, actual) if isinstance(size, str) else size
+            if isinstance(known, int) and known != actual:
+                said = f" with {size} = {known}" if isinstance(size, str) else ""
+                raise ShapeError(self.misfit(given) + said)
+        if self.stacked and len(wanted) == 1:
+            return array[..., None]
+        if self.stacked and self.lead and not wanted:
+            return array[:, None, None]
+        return array if wanted or self.lead else array[()]
+
+    def check_expressions(self, array: Any, sizes: Mapping[str, int]) -> None:
+        """Check sizes that are expressions, when all names in them are known."""
+        for size, actual in zip(self.sizes, np.shape(array)[self.lead :], strict=False):
+            if isinstance(size, (int, str)):
+                continue
+            names = sorted(map(str, size.free_symbols))
+            if not all(name in sizes for name in names):
+                continue
+            if evaluated(size, sizes) != actual:
+                known = ", ".join(f"{name} = {sizes[name]}" for name in names)
+                raise ShapeError(f"{self.misfit(np.shape(array))} with {known}")
+
+    def misfit(self, shape: tuple[int, ...]) -> str:
+        """Word that a shape is not the declared one."""
+        wanted = (*(["samples"] * self.lead), *self.variable.shape)
+        return f"`{self.variable.name}` must be {worded(wanted)}, but it is {worded(shape)}"
+
+
+def evaluated(size: Any, sizes: Mapping[str, int]) -> int:
+    """Return the number that a declared size has, from the sizes in the arrays."""
+    if isinstance(size, int):
+        return size
+    if isinstance(size, str):
+        return sizes[size]
+    return int(size.xreplace({s: sp.Integer(sizes[s.name]) for s in size.free_symbols}))
+
+
+@dataclass(frozen=True)
+class Call:
+    """Checked arguments of one call.
+
+    Attributes:
+        arguments: Arrays in the rank that the source expects.
+        shapes: The shapes in which they came.
+        sizes: The sizes that have names.
+        samples: The number of samples; 0 without batched inputs.
+        dtype: The type of floating-point numbers that the results have.
+    """
+
+    arguments: tuple[Any, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    sizes: Mapping[str, int]
+    samples: int
+    dtype: Any
+
+    @staticmethod
+    def of(slots: Mapping[str, Slot], given: Mapping[Any, Any], dtype: Any) -> Call:
+        """Check names, numbers and shapes."""
+        given = {name if isinstance(name, str) else name_of(name): a for name, a in given.items()}
+        _check_names(slots, given)
+        sizes: dict[str, int] = {}
+        arrays = {name: numbers(name, given[name], dtype) for name in slots}
+        arguments = tuple(slot.fitted(arrays[name], sizes) for name, slot in slots.items())
+        for name, slot in slots.items():
+            slot.check_expressions(arrays[name], sizes)
+        counts = {name: len(arrays[name]) for name, slot in slots.items() if slot.lead}
+        if len(set(counts.values())) > 1:
+            said = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
+            raise ShapeError(f"the numbers of samples differ: {said}")
+        shapes = {name: array.shape for name, array in arrays.items()}
+        kinds = {array.dtype for array in arrays.values()} or {FLOAT}
+        kind = kinds.pop() if len(kinds) == 1 else np.result_type(*kinds)
+        return Call(arguments, shapes, sizes, next(iter(counts.values()), 0), kind)
+
+    def as_given(self, key: str, value: Any) -> Any:
+        """Give a gradient the shape in which its variable's array came."""
+        shape = self.shapes.get(key)
+        if shape is None or np.shape(value) == shape:
+            return value
+        value = np.reshape(value, shape)
+        return value if shape else value[()]
+
+
+def _check_names(slots: Iterable[str], given: Mapping[str, Any]) -> None:
+    names = list(slots)
+    for name in given:
+        if name not in names:
+            raise unknown("argument", name, names)
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise OptionError(f"missing {listed(missing)}; the function takes {listed(names, 40)}")
+
+
+def numbers(name: str, value: Any, dtype: Any) -> Any:
+    """Return a value as an array of floating-point numbers.
+
+    Raises:
+        DataError: It is not made of real numbers.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(f"`{name}` is not a regular array of numbers") from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"`{name}` holds {array.dtype}, not real numbers")
+    if dtype is not None:
+        return array.astype(dtype, copy=False)
+    return array if array.dtype.kind == "f" else array.astype(FLOAT)
