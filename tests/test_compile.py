@@ -62,11 +62,8 @@ def test_definition_i_is_statement_i():
     function = sg.compile(sg.mse(net), wrt="parameters")
     gradients = sg.gradient(sg.mse(net))
     (definition,) = ast.parse(function.listing).body
-    assigned = [
-        statement.targets[0].id
-        for statement in definition.body
-        if isinstance(statement, ast.Assign)
-    ]
+    statements = [s for s in definition.body if isinstance(s, ast.Assign)]
+    assigned = [statement.targets[0].id for statement in statements]
     assert assigned == ["n", *(str(symbol) for symbol, _ in gradients.graph)]
 
 
@@ -181,23 +178,23 @@ def test_values_and_two_derivatives_are_right_at_extremes(name):
         "tanh": mpmath.tanh,
         "relu": lambda v: mpmath.mpf(max(v, 0)),
     }[name]
+
+    def wanted(point, order):
+        if name == "relu" and point == 0 and order:
+            return 0.0  # the convention
+        at = mpmath.mpf(point)
+        return float(
+            mpmath.diff(exact, at, order, h=mpmath.mpf(10) ** -300) if order else exact(at)
+        )
+
     with mpmath.workdps(800), warnings.catch_warnings():
         warnings.simplefilter("error")
         for point in EXTREMES:
             for order, function in enumerate(functions):
-                if name == "relu" and point == 0 and order:
-                    wanted = 0.0  # the convention
-                else:
-                    wanted = (
-                        float(
-                            mpmath.diff(exact, mpmath.mpf(point), order, h=mpmath.mpf(10) ** -300)
-                        )
-                        if order
-                        else float(exact(mpmath.mpf(point)))
-                    )
                 got = function(z=point) if function.inputs else function()
+                right = wanted(point, order)
                 assert np.isfinite(got)
-                assert abs(got - wanted) <= 1e-15 + 1e-12 * abs(wanted)
+                assert abs(got - right) <= 1e-15 + 1e-12 * abs(right)
 
 
 def test_networks_at_extremes_stay_finite_without_warnings():

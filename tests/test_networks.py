@@ -161,7 +161,7 @@ def test_losses_of_formulas():
     X, W = sp.MatrixSymbol("X", sp.Symbol("n"), 3), sp.MatrixSymbol("W", 3, 2)
     loss = sg.mse(X * W, sp.MatrixSymbol("T", sp.Symbol("n"), 2))
     assert loss.targets == ("T",)
-    with pytest.raises(sg.ShapeError, match="the prediction is .* but the target is"):
+    with pytest.raises(sg.ShapeError, match=r"the prediction is .* but the target is"):
         sg.mse(X * W, sp.MatrixSymbol("T", sp.Symbol("n"), 3))
     with pytest.raises(sg.OptionError, match="takes a network, or a prediction and a target"):
         sg.mse(X * W)

@@ -1,5 +1,7 @@
 """The reference numbers, through symgrad's own path: network, gradient, compile, train."""
 
+import itertools
+
 import numpy as np
 import pytest
 import seeds
@@ -257,7 +259,7 @@ def test_three_four_four_one():
     layers = [sg.Dense(k, activation=a) for k, a in chosen]
     net = sg.Network(sizes[0], layers, orientation="columns")
     arguments = {"x": np.array(seeds.DEEP_X, float), "y": np.array([seeds.DEEP_Y], float)}
-    for layer, (columns, rows) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+    for layer, (columns, rows) in enumerate(itertools.pairwise(sizes), 1):
         i, j = np.meshgrid(range(1, rows + 1), range(1, columns + 1), indexing="ij")
         arguments[f"W{layer}"] = np.sin(100 * layer + 10 * i + j) / 2
         arguments[f"b{layer}"] = np.cos(100 * layer + 10 * i[:, 0]) / 2

@@ -1,0 +1,100 @@
+"""Bad input ends in one clear sentence that says what was given and what is accepted."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import symgrad as sg
+
+NET = sg.Network(2, [sg.Dense(3, activation="tanh"), sg.Dense(1)])
+X, Y = np.ones((4, 2)) * np.arange(4)[:, None], np.arange(4.0)
+F = sg.compile(sg.mse(NET), wrt="parameters")
+P = {name: np.ones(shape) for name, shape in NET.parameters.items()}
+w, z = sp.symbols("w z", real=True)
+
+CASES = {
+    # what is done: (call, kind of error, words of the message)
+    "activation": (lambda: sg.Dense(2, activation="tahn"), sg.OptionError,
+                   "unknown activation `tahn`; did you mean `tanh`?"),
+    "option": (lambda: sg.Dense(2, activaton="tanh"), sg.OptionError,
+               "unknown option of Dense `activaton`; did you mean `activation`?"),
+    "option of train": (lambda: sg.train(sg.mse(NET), (X, Y), learnig_rate=1), sg.OptionError,
+                        "unknown option of train `learnig_rate`; did you mean `learning_rate`?"),
+    "option of fit": (lambda: NET.fit(X, Y, epoch=3), sg.OptionError, "did you mean `epochs`?"),
+    "units": (lambda: sg.Dense(0), sg.OptionError, "positive whole number of units, not 0"),
+    "units as text": (lambda: sg.Dense("3"), sg.OptionError, "not '3'"),
+    "inputs": (lambda: sg.Network(-1, [sg.Dense(1)]), sg.OptionError, "number of inputs, not -1"),
+    "no layers": (lambda: sg.Network(2, []), sg.OptionError, "at least one layer"),
+    "no layer": (lambda: sg.Network(2, ["tanh"]), sg.OptionError, "a layer is an sg.Dense"),
+    "orientation": (lambda: sg.Network(2, [sg.Dense(1)], orientation="row"), sg.OptionError,
+                    "unknown orientation `row`; did you mean `rows`?"),
+    "inner sizes": (lambda: F(**{**P, "X": np.ones((4, 3)), "Y": np.ones((4, 1))}), sg.ShapeError,
+                    "`X` must be (n, 2), but it is (4, 3)"),
+    "target": (lambda: F(**P, X=X, Y=np.ones((3, 1))), sg.ShapeError,
+               "`Y` must be (n, 1), but it is (3, 1) with n = 4"),
+    "rank": (lambda: F(**P, X=np.ones((4, 2, 1)), Y=Y), sg.ShapeError,
+             "`X` must be (n, 2), but it is (4, 2, 1)"),
+    "missing argument": (lambda: F(**P, X=X), sg.OptionError, "missing `Y`"),
+    "unknown argument": (lambda: F(**P, X=X, Y=Y, Z=1), sg.OptionError, "unknown argument `Z`"),
+    "text as numbers": (lambda: F(**P, X=X, Y=["a", "b", "c", "d"]), sg.DataError, "`Y` holds"),
+    "target of the wrong shape": (lambda: NET.fit(X, np.ones((4, 2))), sg.ShapeError,
+                                  "`Y` must be (n, 1), but it is (4, 2)"),
+    "columns": (lambda: NET.fit(np.ones((4, 3)), Y), sg.ShapeError,
+                "`X` must be (n, 2), but it is (4, 3)"),
+    "NaN": (lambda: NET.fit([[1, 2], [np.nan, 3]], [1, 2]), sg.DataError, "NaN"),
+    "infinity": (lambda: NET.fit([[1, 2], [np.inf, 3]], [1, 2]), sg.DataError, "`X`"),
+    "no samples": (lambda: NET.fit(np.empty((0, 2)), []), sg.DataError, "no samples"),
+    "samples that differ": (lambda: NET.fit(X, Y[:3]), sg.DataError,
+                            "X has 4 samples, but y has 3"),
+    "words in the data": (lambda: NET.fit([["a", "b"]], [1]), sg.DataError, "must hold real numbers"),
+    "ragged rows": (lambda: NET.fit([[1, 2], [3]], [1, 2]), sg.DataError, "`X`"),
+    "start": (lambda: NET.fit(X, Y, start={"W9": 1}), sg.OptionError, "unknown parameter `W9`"),
+    "start of the wrong shape": (lambda: NET.fit(X, Y, start={"W1": np.ones((3, 2))}),
+                                 sg.ShapeError, "start of `W1` must be (2, 3), but it is (3, 2)"),
+    "optimizer": (lambda: NET.fit(X, Y, optimizer="sgdd"), sg.OptionError, "did you mean `sgd`?"),
+    "rate": (lambda: NET.fit(X, Y, learning_rate=-1), sg.OptionError, "learning_rate"),
+    "epochs": (lambda: NET.fit(X, Y, epochs=1.5), sg.OptionError, "epochs"),
+    "batch size": (lambda: NET.fit(X, Y, batch_size=0), sg.OptionError, "batch_size"),
+    "update": (lambda: NET.fit(X, Y, update="parallel"), sg.OptionError, "unknown update order"),
+    "standardize": (lambda: NET.fit(X, Y, standardize="all"), sg.OptionError, "Accepted: `inputs`"),
+    "constant column": (lambda: NET.fit(np.ones((4, 2)), Y, standardize="inputs"), sg.DataError,
+                        "constant"),
+    "seed": (lambda: NET.fit(X, Y, seed="a"), sg.OptionError, "seed is a whole number"),
+    "missing data": (lambda: sg.train(sg.mse(NET), {"X": X}), sg.DataError, "data lacks `Y`"),
+    "unknown data": (lambda: sg.train(sg.mse(NET), {"X": X, "y": Y}), sg.OptionError,
+                     "unknown input `y`"),
+    "no parameters": (lambda: sg.train((w * z - 1) ** 2, {"z": [1, 2]}), sg.OptionError,
+                      "declares no parameters"),
+    "vector as loss": (lambda: sg.train(NET.output, {"X": X}), sg.ShapeError, "a loss is a scalar"),
+    "backend": (lambda: sg.compile(w, backend="nump"), sg.OptionError, "did you mean `numpy`?"),
+    "batch as text": (lambda: sg.compile(w, batch="w"), sg.OptionError, "batch is a list"),
+    "shape of a name": (lambda: sg.Formula.of(w, shapes={"v": (2,)}), sg.OptionError,
+                        "unknown input `v`"),
+    "shape of a scalar": (lambda: sg.Formula.of(w, shapes={"w": (2,)}), sg.ShapeError,
+                          "`w` is declared as (2,)"),
+    "assumption": (lambda: sg.Formula.of(w, assumptions={"w": "psd"}), sg.OptionError,
+                   "unknown assumption `psd`"),
+    "parameter": (lambda: sg.Formula.of(w, parameters=["v"]), sg.OptionError,
+                  "unknown parameter `v`"),
+    "entry": (lambda: NET.columns().output[3], sg.OptionError, "outside"),
+    "axes of an entry": (lambda: NET.columns().output[0, 0], sg.OptionError, "takes 1 integers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_messages(name):
+    call, kind, words = CASES[name]
+    with pytest.raises(kind) as raised:
+        call()
+    message = str(raised.value)
+    assert words in message
+    assert isinstance(raised.value, sg.SymgradError)
+    assert "\n" not in message
+    assert len(message) < 400
+
+
+def test_a_failed_call_spoils_nothing():
+    with pytest.raises(sg.ShapeError):
+        F(**P, X=X, Y=np.ones((3, 1)))
+    value, _ = F(**P, X=X, Y=Y)
+    assert np.isfinite(value)
