@@ -119,6 +119,8 @@ class Call:
         if len(set(counts.values())) > 1:
             said = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
             raise ShapeError(f"the numbers of samples differ: {said}")
+        if 0 in counts.values():
+            raise DataError(f"there are no samples: {listed(counts)} has a first axis of length 0")
         shapes = {name: array.shape for name, array in arrays.items()}
         kinds = {array.dtype for array in arrays.values()} or {FLOAT}
         kind = kinds.pop() if len(kinds) == 1 else np.result_type(*kinds)

@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.backends.source import ATOM, PRODUCT, Axis, Code, ScalarEmitter
+from symgrad.errors import UnsupportedError
 from symgrad.graph import COLUMN, FULL, ROW
 
 
@@ -15,6 +16,9 @@ class IndexedEmitter(ScalarEmitter):
 
     def _sum(self, expr: Any) -> Code:
         axes = tuple(Axis(*limit) for limit in expr.limits)
+        running = {axis.index for axis in (*self.axes, *axes)}
+        if any(running & (axis.low + axis.high).free_symbols for axis in axes):
+            raise UnsupportedError(f"no NumPy form for limits that depend on an index, in `{expr}`")
         outer, self.axes = self.axes, self.axes + axes
         try:
             used = [axis for axis in axes if axis.index in expr.function.free_symbols]

@@ -6,7 +6,10 @@ random point and says what it found.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import sympy as sp
 
 from symgrad.backends.source import identifiers
 from symgrad.graph import COLUMN, ROW, SCALAR
@@ -22,8 +25,7 @@ def example(seed):
     def draw(*shape):
         return random.uniform(low, high, shape) * random.choice(SIGNS, shape)
 
-{draws}
-    return {arguments}
+{sizes}    return {arguments}
 
 
 def difference(arguments, place, index, step):
@@ -88,8 +90,7 @@ def example(seed):
     def draw(*shape):
         return random.uniform(low, high, shape) * random.choice(SIGNS, shape)
 
-{draws}
-    return {arguments}
+{sizes}    return {arguments}
 
 
 SIGNS = {signs}
@@ -118,7 +119,7 @@ def text_of(plan: Any) -> str:
         f"{call}({', '.join(names.values())}) returns {results}.\n\nArguments:\n{shapes}\n\n"
         f'Run this file to check it.\n"""\n'
     )
-    wrapper = _over_samples(plan) if plan.batch else ""
+    wrapper = over_samples(plan) if plan.batch else ""
     body = f"{header}\nimport numpy as np\n\n\n{program.module}{wrapper}"
     return body + _self_check(plan, call)
 
@@ -131,43 +132,40 @@ def _shape_text(variable: Any, batched: bool) -> str:
 def _self_check(plan: Any, call: str) -> str:
     names = plan.program.arguments
     sizes = [str(size) for size in plan.graph.sizes]
-    chosen = identifiers([*names.values(), "random", "seed", "draw", "samples", *sizes])
-    lines = ["    samples = 4"] if plan.batch else []
-    lines += [f"    {chosen[size]} = {5 + k}" for k, size in enumerate(sizes)]
-    for variable in plan.graph.inputs:
-        extent = ["samples"] if variable.name in plan.batch else []
-        for size in variable.sizes:
-            extent.append(
-                str(size.xreplace({s: s.func(chosen[str(s)]) for s in size.free_symbols}))
-            )
-        lines.append(f"    {names[variable.name]} = draw({', '.join(extent)})")
-    known = [v.name for v in plan.graph.inputs]
+    chosen = identifiers(sizes, reserved=["random", "seed", "draw", "low", "high", "samples"])
+    lines = ["    samples = 4\n"] if plan.batch else []
+    lines += [f"    {chosen[size]} = {5 + k}\n" for k, size in enumerate(sizes)]
+    draws = [_draw(v, v.name in plan.batch, chosen) for v in plan.graph.inputs]
     first = 1 if plan.valued else 0
-    checked = [(known.index(key), first + k) for k, key in enumerate(plan.keys)]
-    positive = _needs_positive(plan.graph)
+    checked = [(list(names).index(key), first + k) for k, key in enumerate(plan.keys)]
     template = _CHECK if checked and plan.valued else _VALUE
-    arguments = ", ".join(names.values())
     return template.format(
-        draws="\n".join(lines),
-        arguments=f"({arguments},)",
+        sizes="".join(lines),
+        arguments=f"({', '.join(draws)},)",
         call=call,
         checked=checked,
-        signs="[1.0]" if positive else "[-1.0, 1.0]",
+        signs="[1.0]" if _needs_positive(plan.graph) else "[-1.0, 1.0]",
     )
+
+
+def _draw(variable: Any, batched: bool, chosen: Mapping[str, str]) -> str:
+    extent = ["samples"] if batched else []
+    for size in variable.sizes:
+        extent.append(str(size.xreplace({s: s.func(chosen[str(s)]) for s in size.free_symbols})))
+    return f"draw({', '.join(extent)})"
 
 
 def _needs_positive(made: Any) -> bool:
     """Tell whether random signs would leave the domain: logarithms and broken powers."""
-    import sympy as sp
 
     def outside(expression: Any) -> bool:
-        powers = expression.atoms(sp.Pow)
+        powers = expression.atoms(sp.Pow, sp.HadamardPower)
         return bool(expression.atoms(sp.log)) or any(not p.exp.is_integer for p in powers)
 
     return any(outside(expression) for _, expression in made.definitions)
 
 
-def _over_samples(plan: Any) -> str:
+def over_samples(plan: Any) -> str:
     """Return a function that runs over samples as the compiled function does."""
     names, program = plan.program.arguments, plan.program
     inputs = {v.name: v for v in plan.graph.inputs}
@@ -175,12 +173,11 @@ def _over_samples(plan: Any) -> str:
     lines = [f"    samples = len({batched[0]})"]
     outs = [f"result_{k}" for k in range(len(plan.outputs))]
     if program.form == "looped":
-        pick = ", ".join(f"{i}[k]" if name in plan.batch else i for name, i in names.items())
-        one = f"{program.name}({pick})" + ("" if len(outs) > 1 else ",")
+        pick = ", ".join(f"{i}[sample]" if name in plan.batch else i for name, i in names.items())
+        one = f"{program.name}({pick})"
+        one = one if len(outs) > 1 else f"({one},)"
         lines += [
-            f"    rows = [({one}) for k in range(samples)]"
-            if len(outs) == 1
-            else f"    rows = [{one} for k in range(samples)]",
+            f"    rows = [{one} for sample in range(samples)]",
             f"    {', '.join(outs)}, = (np.array(column) for column in zip(*rows, strict=True))",
         ]
     else:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from symgrad import graph as graphs
 from symgrad import trees
@@ -270,6 +269,7 @@ def compile(
         OptionError: An unknown name or option.
         UnsupportedError: An operation that NumPy has no form for; the message names it.
 
+    >>> import sympy as sp
     >>> w, x = sp.symbols("w x", real=True)
     >>> f = compile((w * x - 1) ** 2, wrt=["w"])
     >>> f(w=2, x=3)
@@ -279,15 +279,17 @@ def compile(
         raise unknown("backend", backend, BACKENDS)
     if reduce is not None and reduce not in REDUCTIONS:
         raise unknown("reduction", reduce, REDUCTIONS)
+    kind = _float_type(dtype)
     made, outputs, keys, valued, single, loss = _wanted(formula, wrt)
     made = made.needed(outputs)
     made = replace(made, inputs=_used_inputs(made, keys))
     chosen = _checked_batch(made, batch)
+    if reduce is not None and not chosen:
+        raise OptionError("reduce is for arrays of samples; name them in batch=[...]")
     if chosen and reduce is None and (loss or (valued and keys)):
         reduce = "mean"
     name = "value_and_gradients" if valued and keys else "gradients" if keys else "value"
     generated = program(made, outputs, chosen, name)
-    kind = None if dtype is None else np.dtype(dtype)
     moving = graphs.dependents(made, [made.symbols[key] for key in chosen])
     plan = _Plan(
         graph=made,
@@ -329,7 +331,7 @@ def _names_of(value: Formula, wrt: Any) -> list[str]:
                 f"the formula has no parameters; name variables in wrt: {listed(value.inputs)}"
             )
         return list(value.parameters)
-    single = isinstance(wrt, (str, sp.Basic))
+    single = not isinstance(wrt, (list, tuple, set, frozenset, Mapping))
     return [name if isinstance(name, str) else name_of(name) for name in ([wrt] if single else wrt)]
 
 
@@ -348,6 +350,16 @@ def _used_inputs(made: Graph, keys: Iterable[str]) -> tuple[Variable, ...]:
 
 def _free_sizes(expression: Any, made: Graph) -> set[Any]:
     return set(made.sizes) & trees.symbols(expression)
+
+
+def _float_type(dtype: Any) -> Any:
+    try:
+        kind = None if dtype is None else np.dtype(dtype)
+    except TypeError:
+        raise unknown("dtype", dtype, ["float32", "float64"]) from None
+    if kind is not None and kind.kind != "f":
+        raise OptionError(f"dtype is a floating-point type such as 'float32', not {kind}")
+    return kind
 
 
 def _checked_batch(made: Graph, batch: Iterable[str]) -> tuple[str, ...]:

@@ -98,8 +98,8 @@ class Emitter(IndexedEmitter):
         code = self.emit(expr)
         if code.exact and code.layout != SCALAR:
             return code
-        layout = FULL if code.layout == SCALAR else code.layout
-        return Code(self.as_layout(expr, layout), ATOM, layout)
+        # What stands for a whole matrix until it is broadcast is that matrix in a product.
+        return Code(self.as_layout(expr, FULL), ATOM, FULL)
 
     def _bracketed(self, codes: list[Code], order: Any) -> Code:
         if isinstance(order, int):

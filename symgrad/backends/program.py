@@ -17,9 +17,12 @@ from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph
 from symgrad.shapes import Variable, name_of
 
-
 #: Branches that are not taken may leave their domain; their values are not used.
 BRANCHES = '@np.errstate(divide="ignore", invalid="ignore", over="ignore")\n'
+
+
+#: Names that a saved module gives a meaning of its own where arguments are known by theirs.
+RESERVED = ("samples", "sample", "rows", "column")
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def _generated(
 ) -> Program:
     symbols = made.symbols
     names = [*(v.name for v in made.inputs), *made.defined_names, *map(str, made.sizes)]
-    chosen = identifiers(names, reserved=[*functions.FUNCTIONS, name])
+    outs = [f"result_{k}" for k in range(len(outputs))]
+    chosen = identifiers(names, reserved=[*functions.FUNCTIONS, name, *RESERVED, *outs])
     held = graphs.layouts(made)
     known = {symbol: chosen[key] for key, symbol in symbols.items()}
     known.update({size: chosen[str(size)] for size in made.sizes})

@@ -19,7 +19,7 @@ from symgrad.errors import DataError
 from symgrad.formula import Formula
 from symgrad.graph import Graph, Label, check
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows, UnitMatrix
-from symgrad.shapes import Variable, name_of
+from symgrad.shapes import ASSUMPTIONS, Variable, dimension, name_of, numpy_shape
 
 _HEADS: dict[str, Any] = {
     head.__name__: head
@@ -97,17 +97,37 @@ def to_expression(record: Any) -> Any:
     x + 1
     """
     if not isinstance(record, list) or not record or not isinstance(record[0], str):
-        raise DataError(f"not the record of an expression: {str(record)[:80]}")
+        raise DataError(f"a {type(record).__name__} is not the record of an expression")
     head, *rest = record
     try:
         if head in _READERS:
             return _READERS[head](*rest)
         if head in _HEADS:
             below = [to_expression(part) for part in rest]
+            _require_small(head, below)
             return trees.CONSTRUCTORS.get(_HEADS[head], _HEADS[head])(*below)
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError) as error:
         raise DataError(f"the record of `{head}` is broken: {error}") from None
     raise DataError(f"unknown head `{head}` in the record of an expression")
+
+
+def _require_small(head: str, below: list[Any]) -> None:
+    """Refuse numbers that SymPy would take forever to evaluate, such as 9**(9**9)."""
+    if head in ("Pow", "MatPow", "HadamardPower"):
+        base, exponent = below
+        sizes = (max(r.p.bit_length(), r.q.bit_length()) for r in base.atoms(sp.Rational))
+        bits = max(sizes, default=1)
+        if exponent.is_number and not abs(sp.N(exponent)) * bits <= _LARGEST:
+            raise DataError("the record has a power that is too large")
+    elif issubclass(_HEADS[head], _EVALUATED) and any(
+        arg.is_number and not abs(sp.N(arg)) <= _LARGEST for arg in below
+    ):
+        raise DataError(f"the record has a number in `{head}` that is too large")
+
+
+#: Heads that SymPy evaluates where they stand over numbers.
+_EVALUATED = (sp.Function, sp.core.relational.Relational)
+_LARGEST = 10**6
 
 
 def _known_facts(facts: list[str]) -> dict[str, bool]:
@@ -127,10 +147,14 @@ _READERS: dict[str, Callable[..., Any]] = {
     "Lambda": lambda variables, body: sp.Lambda(
         tuple(map(to_expression, variables)), to_expression(body)
     ),
-    "Matrix": lambda rows, columns, entries: sp.ImmutableMatrix(
-        int(rows), int(columns), list(map(to_expression, entries))
-    ),
+    "Matrix": lambda rows, columns, entries: _table(rows, columns, entries),
 }
+
+
+def _table(rows: int, columns: int, entries: list[Any]) -> Any:
+    if len(entries) != rows * columns or not entries:
+        raise ValueError(f"{len(entries)} entries in a table of {rows} by {columns}")
+    return sp.ImmutableMatrix(rows, columns, list(map(to_expression, entries)))
 
 
 def of_formula(formula: Formula) -> dict[str, Any]:
@@ -165,27 +189,68 @@ def to_formula(record: Any) -> Formula:
         DataError: The record is broken.
     """
     try:
-        inputs = tuple(map(_to_variable, record["inputs"]))
-        definitions = tuple((to_expression(s), to_expression(e)) for s, e in record["definitions"])
-        output = to_expression(record["output"])
-        labels = {
-            name: Label(**{**label, "index": tuple(label["index"])})
-            for name, label in record["labels"].items()
-        }
-        parameters = tuple(map(str, record["parameters"]))
-        introduced = frozenset(map(str, record["introduced"]))
-        targets = tuple(map(str, record["targets"]))
-        model = to_formula(record["model"]) if record["model"] is not None else None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return _formula_of(record)
+    except DataError:
+        raise
+    except Exception as error:
+        # Whatever SymPy says about nonsense, the reader is to be told that the file is at fault.
         raise DataError(f"the record of a formula is broken: {error!r}") from None
+
+
+def _formula_of(record: Any) -> Formula:
+    inputs = tuple(map(_to_variable, record["inputs"]))
+    definitions = tuple((to_expression(s), to_expression(e)) for s, e in record["definitions"])
+    output = to_expression(record["output"])
+    labels = {str(name): _to_label(label) for name, label in record["labels"].items()}
+    parameters, targets, introduced = (
+        tuple(map(str, record[key])) for key in ("parameters", "targets", "introduced")
+    )
+    model = to_formula(record["model"]) if record["model"] is not None else None
     check(inputs, definitions)
-    graph = Graph(inputs, parameters, definitions, (output,), labels, introduced)
+    graph = Graph(inputs, parameters, definitions, (output,), labels, frozenset(introduced))
+    _require_known(output, graph)
+    for name in (*parameters, *targets):
+        if name not in [variable.name for variable in inputs]:
+            raise DataError(f"the record of a formula trains or fits `{name}`, which is no input")
     return Formula(graph, output, model=model, targets=targets)
+
+
+def _require_known(output: Any, graph: Graph) -> None:
+    missing = trees.symbols(output) - set(graph.symbols.values())
+    if missing:
+        names = ", ".join(sorted(map(name_of, missing)))
+        raise DataError(f"the record of a formula gives {names}, which it does not define")
+
+
+_TEXTS = ("letter", "role", "of", "over")
+
+
+def _to_label(record: Any) -> Label:
+    index, layer, rank = tuple(record["index"]), record["layer"], record["rank"]
+    numbers = [*index, *(n for n in (layer, rank) if n is not None)]
+    texts = {key: record[key] for key in _TEXTS}
+    if not all(type(n) is int for n in numbers) or not all(type(t) is str for t in texts.values()):
+        raise DataError("the record of a label holds something else than texts and numbers")
+    if rank not in (None, 0, 1, 2):
+        raise DataError(f"the record of a label has the rank {rank}")
+    return Label(**texts, layer=layer, index=index, rank=rank)
 
 
 def _to_variable(record: Any) -> Variable:
     symbol = to_expression(record["symbol"])
-    shape = tuple(size if isinstance(size, int) else str(size) for size in record["shape"])
+    if not isinstance(symbol, (sp.Symbol, sp.MatrixSymbol)):
+        raise DataError(f"the record of an input has `{symbol}` for its symbol")
+    rank = len(record["shape"])
+    inside = tuple(getattr(symbol, "shape", ()))
+    if rank > 2 or bool(rank) != bool(inside) or (rank == 1 and inside[1] != 1):
+        raise DataError(f"the record of `{name_of(symbol)}` has a shape of {rank} sizes")
+    # The sizes are those of the symbol: a text in their place could find its way into source.
+    shape = numpy_shape(map(dimension, inside[:rank]))
+    if any(not s.name.isidentifier() for size in inside for s in size.free_symbols):
+        raise DataError(f"the record of `{name_of(symbol)}` has a size that is not a name")
+    assumptions = tuple(record["assumptions"])
+    if not all(word in ASSUMPTIONS for word in assumptions):
+        raise DataError(f"the record of `{name_of(symbol)}` has unknown assumptions")
     origin = tuple(map(to_expression, record["origin"] or ()))
     indexed = sp.IndexedBase(name_of(symbol)) if origin else None
-    return Variable(symbol, shape, tuple(record["assumptions"]), indexed, origin)
+    return Variable(symbol, shape, assumptions, indexed, origin)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.backends.numpy import CompiledFunction, compile
+from symgrad.backends.numpy import REDUCTIONS, CompiledFunction, compile
 from symgrad.errors import (
     DataError,
     DivergenceError,
@@ -178,7 +178,11 @@ def _data_by_name(
             "data is a mapping of arrays by name, or a pair (X, y); "
             f"got {type(data).__name__}, wanted {listed(wanted)}"
         )
-    flat = all(np.ndim(arrays[name]) <= 1 for name in formula.targets if name in arrays)
+    if isinstance(data, Mapping):
+        flat = all(arrays[name].ndim <= 1 for name in formula.targets if name in arrays)
+    else:
+        # The pair's own target: splitting it into columns loses its rank.
+        flat = np.ndim(data[1]) <= 1
     for name, variable in wanted.items():
         arrays[name] = _with_sample_axis(variable, arrays[name])
     return arrays, flat
@@ -221,6 +225,11 @@ def _scalings(
         return {}
     if standardize != "inputs":
         raise unknown("standardize", standardize, ["inputs"])
+    if not formula.targets:
+        raise OptionError(
+            "this loss does not say which input is the target, so that inputs cannot be "
+            "standardised apart from it; build it with sg.mse(prediction, target)"
+        )
     names = [
         name
         for name, array in arrays.items()
@@ -268,6 +277,13 @@ class _Task:
             if kind == "stack" or (kind == "rows" and own == leading):
                 samples[name] = arrays[name]
         batch = tuple(name for name, kind in kinds.items() if kind == "stack")
+        if reduce not in REDUCTIONS:
+            raise unknown("reduction", reduce, REDUCTIONS)
+        if reduce != "mean" and not batch:
+            raise OptionError(
+                f"reduce={reduce!r} is for formulas of one sample; this loss takes all samples "
+                "itself, and its formula says how it puts them together"
+            )
         if batch and len(batch) < len(samples):
             raise ShapeError(
                 f"{listed(batch)} have an additional axis of samples, but "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.backends.module import over_samples
+from symgrad.graph import SCALAR
 from symgrad.shapes import worded
 
 _MODULE = '''"""A model fitted by symgrad {version}: NumPy is all it needs.
@@ -34,6 +36,7 @@ def text_of(fit: Any) -> str:
 
     plan = fit.compiled()._plan
     made = plan.program
+    function = made.module + (over_samples(plan) if plan.batch else "")
     inputs = list(plan.graph.inputs)
     names = ", ".join(made.arguments[v.name] for v in inputs)
     shapes = "\n".join(
@@ -43,7 +46,7 @@ def text_of(fit: Any) -> str:
         version=__version__,
         names=names,
         shapes=shapes,
-        function=made.module,
+        function=function,
         lines="\n".join(f"    {line}" for line in _lines(fit, plan)),
         count=3,
         example=", ".join(_example(v, v.name in plan.batch) for v in inputs),
@@ -68,13 +71,15 @@ def _lines(fit: Any, plan: Any) -> list[str]:
         lines.append(f"{name} = np.asarray({name}, dtype=float)")
         if k == 0:
             lines.append(f"single = {name}.ndim == 0")
-        inner = ", ".join(["-1", *width, *(["1"] if len(width) == 1 and batched else [])])
+        inner = ", ".join(["-1", *width])
         lines.append(f"{name} = {name}.reshape({inner})")
     given = ", ".join(made.arguments.values())
+    call = "over_samples" if plan.batch else made.name
     lines.append(f"samples = len({next(iter(made.arguments.values()))})")
-    lines.append(f"prediction = np.asarray({made.name}({given}))")
-    flat = fit.flat or plan.form_is_scalar
-    lines.append(f"prediction = prediction.reshape({'samples' if flat else 'samples, -1'})")
+    lines.append(f"prediction = np.asarray({call}({given}))")
+    one = plan.layouts[plan.outputs[0]] == SCALAR or plan.outputs[0].shape[-1] == 1
+    rank = "samples" if fit.flat and one else "samples, -1"
+    lines.append(f"prediction = prediction.reshape({rank})")
     lines.append("return float(prediction.ravel()[0]) if single else prediction")
     return lines
 

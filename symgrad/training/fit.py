@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.algebra import add, elementwise, hadamard, scale, transpose
 from symgrad.backends.numpy import CompiledFunction, compile
-from symgrad.errors import DataError, OptionError, ShapeError, listed
+from symgrad.errors import DataError, OptionError, ShapeError, SymgradError, listed
 from symgrad.formats import record as records
 from symgrad.formula import Formula
 from symgrad.graph import Graph, Label
@@ -82,15 +83,28 @@ class Fit:
             DataError: X has no samples, or NaN, or is not made of numbers.
             ShapeError: X does not have the shape of the inputs.
         """
-        formula = self.formula()
-        names = tuple(formula.inputs)
+        formula = self._fitted
         single = not isinstance(X, Mapping) and np.ndim(X) == 0
         arrays = _inputs_by_name(formula, [X] if single else X)
-        stacked = tuple(name for name in names if _is_stack(formula.inputs[name], arrays[name]))
-        value = np.asarray(compile(formula, batch=stacked)(arrays))
-        if self.flat or single:
-            value = value.reshape(-1) if value.ndim > 1 and value.shape[-1] == 1 else value
-        return float(value.reshape(-1)[0]) if single and value.size == 1 else value
+        stacked = tuple(
+            name for name, v in formula.inputs.items() if _is_stack(v, arrays.get(name))
+        )
+        if stacked not in self._compiled:
+            self._compiled[stacked] = compile(formula, batch=stacked)
+        value = np.asarray(self._compiled[stacked](arrays))
+        if single and value.size == 1:
+            return float(value.reshape(-1)[0])
+        if self.flat:
+            return value[:, 0] if value.ndim == 2 and value.shape[1] == 1 else value
+        return value[:, None] if stacked and value.ndim == 1 else value
+
+    @cached_property
+    def _fitted(self) -> Formula:
+        return self.formula()
+
+    @cached_property
+    def _compiled(self) -> dict[tuple[str, ...], CompiledFunction]:
+        return {}
 
     def save(self, path: str | Path) -> Path:
         """Write the fit as JSON, to be read back by `symgrad.load`.
@@ -123,7 +137,7 @@ class Fit:
 
     def compiled(self) -> CompiledFunction:
         """Compile the fitted model for arrays of samples."""
-        formula = self.formula()
+        formula = self._fitted
         stacked = [v.name for v in formula.graph.inputs if not _has_sample_axis(v)]
         return compile(formula, batch=stacked)
 
@@ -137,25 +151,64 @@ def load(path: str | Path) -> Fit:
     path = Path(path)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except RecursionError:
+        raise DataError(f"{path.name} is nested too deeply for a fit") from None
+    except ValueError as error:
         raise DataError(f"{path.name} is not JSON: {error}") from None
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
     if not isinstance(record, dict) or record.get("format") != _FORMAT:
         raise DataError(f"{path.name} is not a fit saved by symgrad ({_FORMAT!r})")
     try:
-        loss = records.to_formula(record["loss"])
-        parameters = {
-            name: _value(check_array(name, v)) for name, v in record["parameters"].items()
-        }
-        standardisation = {
-            name: Standardisation.from_record(s) for name, s in record["standardisation"].items()
-        }
-        losses, epochs = np.array(record["losses"], dtype=float), int(record["epochs"])
-        stopped, flat = str(record["stopped"]), bool(record["flat"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"{path.name} is broken: {error!r}") from None
-    return Fit(parameters, losses, epochs, stopped, loss, standardisation, flat)
+        return _fit_of(record)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        said = error if isinstance(error, SymgradError) else repr(error)
+        raise DataError(f"{path.name} is broken: {said}") from None
+
+
+def _fit_of(record: Mapping[str, Any]) -> Fit:
+    loss = records.to_formula(record["loss"])
+    kinds = {"losses": list, "epochs": int, "stopped": str, "flat": bool}
+    for key, kind in kinds.items():
+        if type(record[key]) is not kind:
+            raise DataError(f"`{key}` is a {type(record[key]).__name__}, not a {kind.__name__}")
+    losses = np.array(record["losses"])
+    if losses.ndim != 1 or losses.dtype.kind not in "fi":
+        raise DataError("`losses` is not a list of numbers")
+    parameters = {name: _value(check_array(name, v)) for name, v in record["parameters"].items()}
+    standardisation = {
+        name: Standardisation.from_record(s) for name, s in record["standardisation"].items()
+    }
+    _check_names(loss, parameters, standardisation)
+    return Fit(
+        parameters=parameters,
+        losses=losses.astype(np.float64),
+        epochs=record["epochs"],
+        stopped=record["stopped"],
+        loss=loss,
+        standardisation=standardisation,
+        flat=record["flat"],
+    )
+
+
+def _check_names(loss: Formula, parameters: Mapping[str, Any], scaled: Mapping[str, Any]) -> None:
+    inputs = loss.inputs
+    wanted = loss.parameters or tuple(parameters)
+    if set(wanted) != set(parameters):
+        raise DataError(f"it has numbers for {listed(parameters)}, not for {listed(wanted)}")
+    for name in (*parameters, *scaled):
+        if name not in inputs:
+            raise DataError(f"`{name}` is not an input of its loss")
+    for name, value in parameters.items():
+        sizes = inputs[name].sizes
+        if len(sizes) != np.ndim(value) or any(
+            size.is_Integer and size != actual
+            for size, actual in zip(sizes, np.shape(value), strict=True)
+        ):
+            said = f"{worded(np.shape(value))}, not {worded(inputs[name].shape)}"
+            raise DataError(f"`{name}` is {said}")
 
 
 def _value(array: Any) -> Any:
