@@ -9,7 +9,7 @@ import numpy as np
 import oracle
 import sympy as sp
 from checks import entries_of, explicit, free
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given, reject, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
@@ -110,9 +110,17 @@ def grown(below):
         lambda s, t: s / (1 + t**2), lambda s, t: (1 + s**2) ** sp.tanh(t),
         lambda s, t: sp.Piecewise((s, s > t), (t**2, True)),
     ]  # fmt: skip
+
+    def built(function, *parts):
+        try:
+            return function(*parts)
+        except TypeError:
+            # SymPy itself refuses some comparisons of cases with cases.
+            return reject()
+
     return st.one_of(
-        st.builds(lambda f, t: f(t), st.sampled_from(one), below),
-        st.builds(lambda f, p: f(*p), st.sampled_from(two), pairs),
+        st.builds(built, st.sampled_from(one), below),
+        st.builds(lambda f, p: built(f, *p), st.sampled_from(two), pairs),
     )
 
 
@@ -189,7 +197,7 @@ def losses_of_matrices(draw):
 def test_random_matrix_expressions():
     kinds = Counter()
 
-    @settings(max_examples=200, phases=[Phase.explicit, Phase.generate])
+    @settings(max_examples=100, phases=[Phase.explicit, Phase.generate])
     @given(losses_of_matrices(), st.integers(0, 3))
     def check(loss, seed):
         compare(loss, kinds, seed)

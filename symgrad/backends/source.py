@@ -354,6 +354,11 @@ class ScalarEmitter:
         text = sign.join(f"({part.text})" for part in parts)
         return Code(f"({text})", ATOM, *self._joined(parts))
 
+    def _choice(self, expr: Any) -> Code:
+        parts = [self.emit(arg) for arg in expr.args]
+        text = f"np.where({', '.join(part.text for part in parts)})"
+        return Code(text, ATOM, *self._joined(parts))
+
     def _truth(self, expr: Any) -> Code:
         return Code("True" if expr == sp.true else "False")
 
@@ -376,6 +381,7 @@ _METHODS: dict[Any, str] = {
     sp.And: "_logic",
     sp.Or: "_logic",
     sp.Not: "_logic",
+    sp.ITE: "_choice",
     sp.logic.boolalg.BooleanAtom: "_truth",
     sp.Sum: "_sum",
     MatrixElement: "_element",

@@ -142,13 +142,19 @@ _READERS: dict[str, Callable[..., Any]] = {
     "Symbol": lambda name, facts: sp.Symbol(str(name), **_known_facts(facts)),
     "MatrixSymbol": lambda name, *shape: sp.MatrixSymbol(str(name), *map(to_expression, shape)),
     "Integer": lambda digits: sp.Integer(int(digits)),
-    "Rational": lambda p, q: sp.Rational(int(p), int(q)),
-    "Float": lambda digits: sp.Float(float(digits)),
+    "Rational": lambda p, q: _finite(sp.Rational(int(p), int(q))),
+    "Float": lambda digits: _finite(sp.Float(float(digits))),
     "Lambda": lambda variables, body: sp.Lambda(
         tuple(map(to_expression, variables)), to_expression(body)
     ),
     "Matrix": lambda rows, columns, entries: _table(rows, columns, entries),
 }
+
+
+def _finite(number: Any) -> Any:
+    if not number.is_finite:
+        raise ValueError(f"{number} is not a finite number")
+    return number
 
 
 def _table(rows: int, columns: int, entries: list[Any]) -> Any:
