@@ -42,6 +42,7 @@ class Step:
     Attributes:
         rule: The rule.
         node: The expression that it was applied to.
+        value: The name of the value of that expression, or the expression itself.
         child: The part of it whose adjoint receives the result.
         incoming: The adjoint of the node.
         local: The local derivative, the factor that the rule puts to `incoming`.
@@ -50,6 +51,7 @@ class Step:
 
     rule: Rule
     node: Any
+    value: Any
     child: Any
     incoming: Any
     local: Any
@@ -164,7 +166,9 @@ def replay(step: Step) -> Any:
     Raises:
         UnsupportedError: The rule does not give the child of the step anything.
     """
-    for child, value, _ in step.rule.pull(step.node, step.incoming, step.node, {step.child}):
-        if child == step.child:
-            return value
+    pulled = step.rule.pull(step.node, step.incoming, step.value, {step.child})
+    for child, result, local in pulled:
+        # The child may occur twice, as in A B A: the local derivative tells which one is meant.
+        if child == step.child and local == step.local:
+            return result
     raise UnsupportedError(f"`{step.rule.name}` gives nothing to `{step.child}`")

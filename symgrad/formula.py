@@ -84,7 +84,10 @@ class Formula:
         """
         if isinstance(expression, Formula):
             return expression
-        return _wrap(expression, dict(shapes or {}), dict(assumptions or {}), parameters, name)
+        if isinstance(parameters, (str, sp.Basic)):
+            parameters = (parameters,)
+        by_name = [{name_of(k): v for k, v in (given or {}).items()} for given in (shapes, assumptions)]
+        return _wrap(expression, *by_name, parameters, name)
 
     @property
     def sympy(self) -> Any:
@@ -142,7 +145,7 @@ class Formula:
         """Return one entry as a scalar formula: `g[0, 1]`, or `g[0]` of a vector."""
         shape = self.shape
         index = key if isinstance(key, tuple) else (key,)
-        if len(index) != len(shape) or not all(isinstance(i, int) for i in index):
+        if len(index) != len(shape) or not all(_is_whole(i) for i in index):
             raise OptionError(
                 f"an entry of a value of shape {worded(shape)} takes {len(shape)} integers, "
                 f"not {key!r}"
@@ -153,6 +156,9 @@ class Formula:
         return self._with_output(
             f"{name_of(self.output)}_{'_'.join(str(i + 1) for i in index)}", entry
         )
+
+    #: An entry is asked for by its place; a formula is no sequence.
+    __iter__ = None
 
     def _with_output(self, name: str, expression: Any) -> Formula:
         name = graphs.fresh(name, self.graph.symbols)
@@ -182,11 +188,15 @@ class Formula:
     __rmul__ = __mul__
 
 
+def _is_whole(index: Any) -> bool:
+    return hasattr(index, "__index__") and not isinstance(index, bool)
+
+
 def _checked_entry(symbol: Any, place: tuple[int, ...]) -> Any:
     for i, size in zip(place, symbol.shape, strict=True):
-        if size.is_Integer and not 0 <= i < size:
+        if i < 0 or (size.is_Integer and i >= size):
             raise OptionError(f"index {i} is outside 0..{size - 1} of `{symbol}`")
-    return symbol[place]
+    return symbol[tuple(map(int, place))]
 
 
 # -------------------------------------------------------------------- combining

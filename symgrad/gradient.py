@@ -104,7 +104,7 @@ def gradient(loss: Any, wrt: Any = None) -> Any:
         )
     if isinstance(wrt, sp.MatrixBase):
         return _by_explicit_matrix(formula, wrt)
-    single = wrt is not None and not isinstance(wrt, (list, tuple, set, frozenset))
+    single = isinstance(wrt, (str, sp.Basic))
     variables = _resolve(formula, [wrt] if single else wrt)
     derivation = differentiate(formula.graph, formula.output, variables)
     formulas = {
@@ -134,7 +134,11 @@ def _resolve(formula: Formula, wrt: Any) -> list[Any]:
                 f"{listed(inputs)}"
             )
         wrt = formula.parameters
+    if not isinstance(wrt, Iterable):
+        raise OptionError(f"wrt is a name, a symbol or a list of them, not {wrt!r}")
     names = [name if isinstance(name, str) else name_of(name) for name in wrt]
+    if isinstance(wrt, (set, frozenset)):
+        names.sort()  # the order of a set depends on the hash seed
     if not names:
         raise OptionError(f"wrt is empty; name one or several of {listed(inputs)}")
     for name in names:

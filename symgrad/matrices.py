@@ -26,7 +26,6 @@ from symgrad.shapes import (
 #: The one variable that stands for an entry. A Dummy with a fixed index is equal
 #: to itself in every process, and never equal to a symbol of the user's.
 ENTRY = sp.Dummy("t", dummy_index=1, real=True)
-_MORE = tuple(sp.Dummy(f"t{k}", dummy_index=k, real=True) for k in range(2, 9))
 
 
 def entry_symbols(count: int) -> tuple[Any, ...]:
@@ -35,7 +34,9 @@ def entry_symbols(count: int) -> tuple[Any, ...]:
     >>> len(entry_symbols(2))
     2
     """
-    return (ENTRY, *_MORE)[:count]
+    # The places of FunctionMatrix are numbered from 11 on.
+    more = (sp.Dummy(f"t{k}", dummy_index=100 + k, real=True) for k in range(2, count + 1))
+    return (ENTRY, *more)[:count]
 
 
 class Elementwise(sp.MatrixExpr):
@@ -111,7 +112,11 @@ def _function_word(function: Any, printer: Any) -> str:
 
 def _placeholder_body(node: Elementwise) -> Any:
     """Return the function's body with a non-commutative stand-in for each matrix, for printing."""
-    names = [sp.Symbol(sp.latex(m)) for m in node.matrices]
+    words = [(m, sp.latex(m)) for m in node.matrices]
+    names = [
+        sp.Symbol(word if isinstance(m, sp.MatrixSymbol) else rf"\left({word}\right)")
+        for m, word in words
+    ]
     return node.function.expr.xreplace(dict(zip(node.function.variables, names, strict=True)))
 
 
@@ -144,7 +149,10 @@ class Broadcast(sp.MatrixExpr):
 
     def doit(self, **hints: Any) -> Any:
         """Evaluate the value below."""
-        return Broadcast(self.args[0].doit(**hints), *self.args[1:])
+        value = self.args[0].doit(**hints)
+        made = Broadcast(value, *self.args[1:])
+        known = all(size.is_Integer for size in self.args[1:])
+        return made.as_explicit() if known and isinstance(value, sp.MatrixBase) else made
 
     def _latex(self, printer: Any) -> str:
         value = printer._print(self.args[0])
@@ -173,6 +181,12 @@ class _Reduction:
     def matrix(self) -> Any:
         """The matrix whose entries are summed."""
         return self.args[0]
+
+    def doit(self, **hints: Any) -> Any:
+        """Evaluate the matrix below, and the sums where it is explicit."""
+        below = self.matrix.doit(**hints)
+        made = type(self)(below)  # type: ignore[call-arg]
+        return made.as_explicit() if isinstance(below, sp.MatrixBase) else made  # type: ignore[attr-defined]
 
     def _sympystr(self, printer: Any) -> str:
         return f"{self._word}({printer._print(self.matrix)})"

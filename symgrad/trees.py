@@ -121,22 +121,31 @@ def replace(root: Any, values: Mapping[Any, Any]) -> Any:
     return rebuild(root, lambda node: values.get(node, node))
 
 
+#: Nodes that bind a variable.
+BINDERS = (sp.Sum, sp.Product, sp.Lambda)
+
+
 def symbols(root: Any) -> set[Any]:
-    """Return the symbols, matrix symbols and indexed bases that occur in `root`.
+    """Return the free symbols, matrix symbols and indexed bases that occur in `root`.
 
     >>> sorted(map(str, symbols(sp.MatrixSymbol("X", 2, 3) * sp.Symbol("a"))))
     ['X', 'a']
     """
     found: set[Any] = set()
-    bound: set[Any] = set()
-    for node in postorder(root):
+    for node in postorder(root, BINDERS):
         if isinstance(node, sp.Indexed):
             found |= {node.base, *(s for index in node.indices for s in index.free_symbols)}
         elif isinstance(node, (sp.Symbol, sp.MatrixSymbol)):
             found.add(node)
-        elif isinstance(node, (sp.Sum, sp.Product, sp.Lambda)):
-            bound |= set(node.variables)
-    return found - bound
+        elif isinstance(node, sp.Lambda):
+            found |= symbols(node.expr) - set(node.variables)
+        elif isinstance(node, BINDERS):
+            # The index is bound in the summand and in the limits further in, not outside.
+            inside = symbols(node.function)
+            for index, *ends in node.limits:
+                inside = (inside - {index}).union(*map(symbols, ends))
+            found |= inside
+    return found
 
 
 def size(root: Any) -> int:

@@ -89,7 +89,7 @@ def pull_back(
                 continue
             steps = path
             if record:
-                steps = (*path, Step(rule, node, child, adjoint, local, contribution))
+                steps = (*path, Step(rule, node, own, child, adjoint, local, contribution))
             taken.append((child, contribution, child, steps))
         pending.extend(reversed(taken))
     return found

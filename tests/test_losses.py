@@ -1,0 +1,88 @@
+"""Losses: every entry of the registry on networks and on pairs of formulas, in numbers."""
+
+import numpy as np
+import oracle
+import pytest
+import sympy as sp
+
+import symgrad as sg
+from symgrad.losses import LOSSES
+
+RNG = np.random.default_rng(4)
+
+
+def written(name, prediction, target):
+    """The oracle's own definition, on numbers."""
+    pairs = list(zip(np.ravel(prediction).tolist(), np.ravel(target).tolist(), strict=True))
+    return float(oracle.LOSSES[name](pairs))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("form", ["rows", "columns", "scalars"])
+def test_losses_of_networks_are_those_of_their_predictions(name, form):
+    net = getattr(sg.Network(2, [sg.Dense(3, activation="tanh"), sg.Dense(2)]), form)()
+    loss = getattr(sg, name)(net)
+    arrays = {
+        key: RNG.normal(size=[5 if size == "n" else size for size in v.shape])
+        for key, v in loss.inputs.items()
+    }
+    function = sg.compile(loss)
+    prediction = sg.compile(net.output)({k: arrays[k] for k in net.output.inputs})
+    target = sg.compile(net.target)({k: arrays[k] for k in net.target.inputs})
+    assert np.isclose(function(arrays), written(name, prediction, target), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_of_pairs(name):
+    make = getattr(sg, name)
+    X, W, T = (sp.MatrixSymbol(n, *s) for n, s in zip("XWT", ((4, 3), (3, 2), (4, 2)), strict=True))
+    arrays = {"X": RNG.normal(size=(4, 3)), "W": RNG.normal(size=(3, 2)),
+              "T": RNG.normal(size=(4, 2))}  # fmt: skip
+    loss = make(X * W, T)
+    wanted = written(name, arrays["X"] @ arrays["W"], arrays["T"])
+    assert np.isclose(sg.compile(loss)(arrays), wanted, rtol=1e-13)
+    w, y = sp.symbols("w y", real=True)
+    assert np.isclose(sg.compile(make(w**2, y))(w=3, y=5), written(name, [9.0], [5.0]))
+    column = make(sp.Matrix([w, w**2]), sp.Matrix([y, 1]))
+    assert np.isclose(sg.compile(column)(w=3, y=5), written(name, [3.0, 9.0], [5.0, 1.0]))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_keeps_its_prediction_and_its_targets(name):
+    net = sg.Network(2, [sg.Dense(2)])
+    loss = getattr(sg, name)(net)
+    assert loss.model.output == net.output.output
+    assert loss.targets == ("Y",)
+    assert loss.parameters == net.output.parameters == ("W1", "b1")
+    assert getattr(sg, name)(net.scalars()).targets == ("y_1", "y_2")
+
+
+def test_the_constant_is_in_what_is_printed():
+    net = sg.Network(2, [sg.Dense(3)])
+    n = sp.Symbol("n", integer=True, positive=True)
+    squares = sg.sse(net).graph["L"]
+    assert sp.simplify(sg.mse(net).graph["L"] / squares) == 1 / (3 * n)
+    assert sp.simplify(sg.half_sse(net).graph["L"] / squares) == sp.Rational(1, 2)
+    assert r"\frac{1}{3 n}" in sg.mse(net).latex()
+    assert r"\frac{1}{2}" in sg.half_sse(net).latex()
+
+
+def test_losses_may_be_added_and_scaled():
+    net = sg.Network(1, [sg.Dense(1)])
+    penalty = sp.Trace(sp.MatrixSymbol("W1", 1, 1).T * sp.MatrixSymbol("W1", 1, 1))
+    total = sg.mse(net) + 0.1 * sg.Formula.of(penalty)
+    fit = sg.train(total, ([1.0, 2, 3], [2.0, 4, 6]), epochs=3000, learning_rate=0.05, seed=0)
+    x, y = np.array([1.0, 2, 3]), np.array([2.0, 4, 6])
+    xc = x - x.mean()
+    # The ridge regression that this is, in closed form.
+    slope = np.mean(xc * (y - y.mean())) / (np.mean(xc**2) + 0.1)
+    assert np.isclose(fit.parameters["W1"][0, 0], slope, rtol=1e-9)
+    assert np.isclose(fit.predict(2.0), slope * (2 - x.mean()) + y.mean(), rtol=1e-9)
+
+
+def test_a_name_that_is_both_prediction_and_input_is_told():
+    w, y = sp.symbols("w L", real=True)
+    loss = sg.mse(w**2, y)
+    assert sorted(loss.inputs) == ["L", "w"]
+    assert str(loss.output) != "L"
+    assert sg.compile(loss, ["w"])(w=1.0, L=3.0) == (4.0, {"w": -8.0})
