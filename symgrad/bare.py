@@ -7,7 +7,7 @@ are checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sympy as sp
@@ -16,7 +16,7 @@ from sympy.matrices.expressions.dotproduct import DotProduct
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad import algebra, trees
-from symgrad.errors import OptionError, ShapeError, UnsupportedError
+from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
 from symgrad.shapes import Variable, name_of, same_shape_by_name, shape_of, worded
 
 
@@ -66,17 +66,18 @@ def as_written(expression: Any, inputs: Iterable[Variable]) -> Any:
 def index_ranges(expression: Any) -> dict[Any, list[tuple[Any, Any]]]:
     """Find the first and last index of every indexed base, from the sums that run over it."""
     ranges: dict[Any, list[tuple[Any, Any]]] = {}
-    limits = _sum_limits(expression)
-    for node in trees.postorder(expression):
-        if isinstance(node, sp.Indexed):
-            spans = [_index_span(index, limits) for index in node.indices]
-            known = ranges.get(node.base, spans)
-            if len(known) != len(spans):
-                raise ShapeError(
-                    f"`{node.base}` has {len(known)} indices in one place, {len(spans)} in another"
-                )
-            ranges[node.base] = [_joined(a, b) for a, b in zip(known, spans, strict=True)]
+    for node, limits in _indexed_below(expression, {}, _outer_symbols(expression)):
+        spans = [_index_span(index, limits) for index in node.indices]
+        known = ranges.get(node.base, spans)
+        if len(known) != len(spans):
+            raise ShapeError(
+                f"`{node.base}` has {len(known)} indices in one place, {len(spans)} in another"
+            )
+        ranges[node.base] = [_joined(a, b) for a, b in zip(known, spans, strict=True)]
     return ranges
+
+
+Limits = Mapping[Any, tuple[Any, Any]]
 
 
 def _joined(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -88,24 +89,75 @@ def _joined(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
     return low, high
 
 
-def _sum_limits(expression: Any) -> dict[Any, tuple[Any, Any]]:
-    limits: dict[Any, tuple[Any, Any]] = {}
+def _outer_symbols(expression: Any) -> set[Any]:
+    """Return the symbols that the limits of sums mention: sizes, such as the n of x[n]."""
+    found: set[Any] = set()
     for node in trees.postorder(expression):
         if isinstance(node, (sp.Sum, sp.Product)):
-            for limit in node.limits:
+            found |= {s for limit in node.limits for end in limit[1:] for s in end.free_symbols}
+    return found
+
+
+def _indexed_below(
+    expression: Any, limits: Limits, sizes: set[Any]
+) -> Iterator[tuple[Any, Limits]]:
+    """Yield every x[i] with the limits of the sums around it, outermost first."""
+    for node in trees.postorder(expression, (sp.Sum, sp.Product)):
+        if isinstance(node, sp.Indexed):
+            free = set().union(*(index.free_symbols for index in node.indices))
+            if free - limits.keys() - sizes:
+                raise OptionError(
+                    f"no sum runs over {listed(sorted(map(str, free - limits.keys() - sizes)))} "
+                    f"in `{node}`; write Sum(..., (index, first, last))"
+                )
+            yield node, limits
+        elif isinstance(node, (sp.Sum, sp.Product)):
+            inside = dict(limits)
+            for limit in reversed(node.limits):
                 if len(limit) != 3:
                     raise UnsupportedError(f"`{node}` needs limits: (index, first, last)")
-                limits[limit[0]] = (limit[1], limit[2])
-    return limits
+                inside.pop(limit[0], None)
+                inside[limit[0]] = (limit[1], limit[2])
+            yield from _indexed_below(node.function, inside, sizes)
 
 
-def _index_span(index: Any, limits: Mapping[Any, tuple[Any, Any]]) -> tuple[Any, Any]:
-    low = high = index
-    for symbol in sorted(index.free_symbols, key=str):
-        if symbol in limits:
-            low = low.xreplace({symbol: limits[symbol][0]})
-            high = high.xreplace({symbol: limits[symbol][1]})
-    return low, high
+def _index_span(index: Any, limits: Limits) -> tuple[Any, Any]:
+    """Return the least and the greatest value of an index, given the limits around it."""
+    return _least(index, limits), -_least(-index, limits)
+
+
+def _least(index: Any, limits: Limits) -> Any:
+    least = index
+    # From the innermost sum outwards: inner limits may mention outer indices.
+    for symbol, (first, last) in reversed(limits.items()):
+        slope = sp.diff(least, symbol)
+        if slope.is_nonnegative:
+            least = least.xreplace({symbol: first})
+        elif slope.is_nonpositive:
+            least = least.xreplace({symbol: last})
+        else:
+            return min(_values(index, limits))
+    return sp.expand(least)
+
+
+#: So many values of an index are tried out where its least one is not seen from its form.
+MOST_VALUES = 10_000
+
+
+def _values(index: Any, limits: Limits) -> list[Any]:
+    values = [{}]
+    for symbol, ends in limits.items():
+        grown: list[dict[Any, Any]] = []
+        for known in values:
+            first, last = (end.xreplace(known) for end in ends)
+            if not (first.is_Integer and last.is_Integer) or len(grown) + last - first > MOST_VALUES:
+                raise UnsupportedError(f"the values of the index `{index}` cannot be bounded")
+            grown += [{**known, symbol: sp.Integer(k)} for k in range(first, last + 1)]
+        values = grown
+    found = [index.xreplace(known) for known in values]
+    if not found or not all(value.is_Integer for value in found):
+        raise UnsupportedError(f"the values of the index `{index}` cannot be bounded")
+    return found
 
 
 def normalized(expression: Any) -> Any:
@@ -136,21 +188,21 @@ def normalized(expression: Any) -> Any:
         raise UnsupportedError(
             f"`{expression}` is a {type(expression).__name__}, not an expression"
         )
-    expression = unified(trees.rebuild(expression, _own_form))
+    expression = trees.rebuild(unified(expression), _own_form)
     shape = shape_of(expression)
-    return sp.Trace(expression) if shape == (1, 1) and _is_product(expression) else expression
+    return sp.Trace(expression) if shape == (1, 1) and _is_computed(expression) else expression
 
 
-def _is_product(expression: Any) -> bool:
-    """Tell whether a 1x1 matrix came out of a product, so that it is a scalar in disguise."""
-    return isinstance(expression, (sp.MatMul, sp.MatAdd)) and not isinstance(
-        expression, sp.MatrixSymbol
-    )
+def _is_computed(expression: Any) -> bool:
+    """Tell whether a 1x1 matrix came out of an operation, so that it is a scalar in disguise."""
+    return not isinstance(expression, (sp.MatrixSymbol, sp.MatrixBase))
 
 
 def _own_form(node: Any) -> Any:
     if isinstance(node, ElementwiseApplyFunction):
         return algebra.elementwise(node.function, node.expr)
+    if isinstance(node, sp.MatrixBase) and not isinstance(node, sp.ImmutableDenseMatrix):
+        return sp.ImmutableMatrix(node)
     if isinstance(node, sp.MatMul) and node.has(sp.OneMatrix):
         return algebra.multiply(*node.args)
     if isinstance(node, DotProduct):
@@ -163,9 +215,14 @@ def _own_form(node: Any) -> Any:
         raise UnsupportedError(f"no rule for `{type(node).__name__}`; call .doit() on it first")
     if isinstance(node, sp.Function) and any(getattr(a, "is_Matrix", False) for a in node.args):
         return _of_scalar_matrix(node)
-    if node in (sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
+    if node in (sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo) or _is_complex_power(node):
         raise UnsupportedError(f"`{node}` is not a real number; formulas are real and finite")
     return node
+
+
+def _is_complex_power(node: Any) -> bool:
+    """Tell whether a node is a number such as (-2)**(1/3), which is complex in SymPy."""
+    return isinstance(node, sp.Pow) and node.is_number and node.is_extended_real is False
 
 
 def _dot(first: Any, second: Any) -> Any:
@@ -197,7 +254,43 @@ def unified(expression: Any) -> Any:
     >>> unified(sp.Symbol("x") + sp.Symbol("x", real=True))
     2*x
     """
-    return trees.replace(expression, unification([expression]))
+    return renamed(trees.rebuild(expression, _own_index), unification([expression]))
+
+
+def renamed(expression: Any, changes: Mapping[Any, Any]) -> Any:
+    """Replace symbols, also in the sizes of matrices and in the indices of x[i].
+
+    >>> n, m = sp.symbols("n m")
+    >>> renamed(sp.MatrixSymbol("X", n, 2), {n: m}).shape
+    (m, 2)
+    """
+    if not changes:
+        return expression
+
+    def change(node: Any) -> Any:
+        if isinstance(node, sp.MatrixSymbol):
+            return sp.MatrixSymbol(node.name, *(size.xreplace(changes) for size in node.shape))
+        if isinstance(node, sp.Indexed):
+            indices = (index.xreplace(changes) for index in node.indices)
+            return changes.get(node.base, node.base)[tuple(indices)]
+        return changes.get(node, node)
+
+    return trees.rebuild(expression, change)
+
+
+def _own_index(node: Any) -> Any:
+    """Let a sum bind the symbol of its index's name, and write `Idx` as that symbol."""
+    if not isinstance(node, (sp.Sum, sp.Product)):
+        return node
+    for limit in node.limits:
+        name = name_of(limit[0])
+        same = {s for s in trees.symbols(node.function) if name_of(s) == name and s != limit[0]}
+        if isinstance(limit[0], sp.Idx):
+            changes = {limit[0]: limit[0].label, **dict.fromkeys(same, limit[0].label)}
+        else:
+            changes = dict.fromkeys(same, limit[0])
+        node = renamed(node, changes)
+    return node
 
 
 def unification(expressions: Iterable[Any]) -> dict[Any, Any]:
@@ -205,30 +298,40 @@ def unification(expressions: Iterable[Any]) -> dict[Any, Any]:
     groups: dict[str, list[Any]] = {}
     for expression in expressions:
         for symbol in trees.symbols(expression):
-            groups.setdefault(name_of(symbol), [])
-            if symbol not in groups[name_of(symbol)]:
-                groups[name_of(symbol)].append(symbol)
+            sizes = (s for size in getattr(symbol, "shape", None) or () for s in _free(size))
+            for found in (symbol, *sizes):
+                group = groups.setdefault(name_of(found), [])
+                if found not in group:
+                    group.append(found)
     changes: dict[Any, Any] = {}
     for name, group in sorted(groups.items()):
-        chosen = _representative(name, group)
-        changes.update({symbol: chosen for symbol in group if symbol != chosen})
-    return changes
+        if len(group) > 1 or isinstance(group[0], sp.Symbol):
+            chosen = _representative(name, group)
+            changes.update({symbol: chosen for symbol in group if symbol != chosen})
+    return {old: new for old, new in changes.items() if not isinstance(old, sp.MatrixSymbol)}
+
+
+def _free(size: Any) -> set[Any]:
+    return set(sp.sympify(size).free_symbols)
 
 
 def _representative(name: str, group: list[Any]) -> Any:
-    kinds = {type(symbol).__name__ for symbol in group}
-    if len(kinds - {"Symbol", "Dummy"}) > 1 or (len(kinds) > 1 and "MatrixSymbol" in kinds):
+    kinds = {type(symbol).__name__.replace("Dummy", "Symbol") for symbol in group}
+    if len(kinds) > 1:
         raise OptionError(f"`{name}` is used both as {' and as '.join(sorted(kinds))}; rename one")
+    if len(group) > 1 and any(isinstance(symbol, sp.Dummy) for symbol in group):
+        raise OptionError(f"several symbols, one of them a Dummy, are named `{name}`; rename one")
     for symbol in group:
         if isinstance(symbol, sp.Symbol) and symbol.is_extended_real is False:
             raise OptionError(f"`{name}` is declared as not real; all variables are real")
+    shapes = [tuple(symbol.shape) for symbol in group if getattr(symbol, "shape", None)]
+    if not all(same_shape_by_name(shapes[0], other) for other in shapes[1:]):
+        words = " and ".join(sorted(worded(shape) for shape in shapes))
+        raise ShapeError(f"`{name}` is used with the shapes {words}")
     if len(group) == 1:
         return group[0]
-    if isinstance(group[0], sp.MatrixSymbol):
-        shapes = [tuple(symbol.shape) for symbol in group]
-        if not all(same_shape_by_name(shapes[0], other) for other in shapes[1:]):
-            words = " and ".join(sorted(worded(shape) for shape in shapes))
-            raise ShapeError(f"`{name}` is used with the shapes {words}")
+    if kinds == {"IndexedBase"} and shapes:
+        group = [symbol for symbol in group if symbol.shape]
     return _most_known(name, group)
 
 

@@ -86,8 +86,9 @@ class Formula:
             return expression
         if isinstance(parameters, (str, sp.Basic)):
             parameters = (parameters,)
-        by_name = [{name_of(k): v for k, v in (given or {}).items()} for given in (shapes, assumptions)]
-        return _wrap(expression, *by_name, parameters, name)
+        shaped = {name_of(key): value for key, value in (shapes or {}).items()}
+        known = {name_of(key): value for key, value in (assumptions or {}).items()}
+        return _wrap(expression, shaped, known, parameters, name)
 
     @property
     def sympy(self) -> Any:
@@ -339,6 +340,12 @@ def _declared(symbol: Any, shape: Any, words: Any, ranges: Mapping[Any, Any]) ->
     if not isinstance(symbol, sp.IndexedBase):
         return variable_of(symbol, shape, words)
     extent = bare.sizes_of(symbol, ranges)
+    for size, (low, high) in zip(extent, ranges[symbol], strict=True):
+        if (high - low + 1 - size).is_positive:
+            raise ShapeError(
+                f"`{symbol}` is {worded(numpy_shape(extent))}, but its indices run from {low} to "
+                f"{high}"
+            )
     declared = declare(name_of(symbol), shape or numpy_shape(extent), words)
     if not same_shape_by_name(declared.sizes, extent):
         raise ShapeError(

@@ -34,8 +34,9 @@ def entry_symbols(count: int) -> tuple[Any, ...]:
     >>> len(entry_symbols(2))
     2
     """
-    # The places of FunctionMatrix are numbered from 11 on.
-    more = (sp.Dummy(f"t{k}", dummy_index=100 + k, real=True) for k in range(2, count + 1))
+    # The numbers from 11 on stand for rows and columns, see `symgrad.rules.indexed`.
+    numbers = (k if k <= 8 else 100 + k for k in range(2, count + 1))
+    more = (sp.Dummy(f"t{k}", dummy_index=k, real=True) for k in numbers)
     return (ENTRY, *more)[:count]
 
 

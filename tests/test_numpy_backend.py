@@ -197,10 +197,11 @@ def test_statement_i_is_definition_i(name):
     assert isinstance(definition.body[-1], ast.Return)
 
 
-def test_limits_that_depend_on_an_index_are_refused():
-    # The sizes of V cannot be told from them; a square was summed where a triangle was meant.
-    with pytest.raises(sg.UnsupportedError, match="limits that depend on an index"):
-        sg.compile(sp.Sum(V[i, j] * w, (i, 0, j), (j, 0, 3)))
+def test_limits_may_depend_on_an_index():
+    triangle = sg.compile(sp.Sum(sp.IndexedBase("V")[i, j], (i, 0, j), (j, 0, 3)))
+    assert triangle(V=np.ones((4, 4))) == 10.0
+    table = np.arange(16.0).reshape(4, 4)
+    assert triangle(V=table) == np.triu(table).sum()
 
 
 def test_sizes_that_are_expressions_are_checked_wherever_they_stand():

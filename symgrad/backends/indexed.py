@@ -6,8 +6,8 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad import bare
 from symgrad.backends.source import ATOM, PRODUCT, Axis, Code, ScalarEmitter
-from symgrad.errors import UnsupportedError
 from symgrad.graph import COLUMN, FULL, ROW
 
 
@@ -15,16 +15,13 @@ class IndexedEmitter(ScalarEmitter):
     """Print sums over an index, entries of arrays, and matrices given by their entries."""
 
     def _sum(self, expr: Any) -> Code:
-        axes = tuple(Axis(*limit) for limit in expr.limits)
-        running = {axis.index for axis in (*self.axes, *axes)}
-        if any(running & (axis.low + axis.high).free_symbols for axis in axes):
-            raise UnsupportedError(f"no NumPy form for limits that depend on an index, in `{expr}`")
-        outer, self.axes = self.axes, self.axes + axes
+        axes, body_expr = self._rectangular(expr)
+        outer = self.axes
         try:
-            used = [axis for axis in axes if axis.index in expr.function.free_symbols]
+            used = [axis for axis in axes if axis.index in body_expr.free_symbols]
             idle = [axis for axis in axes if axis not in used]
             self.axes = outer + tuple(used)
-            body = self.emit(expr.function)
+            body = self.emit(body_expr)
         finally:
             self.axes = outer
         lengths = [f"({self.text(axis.high - axis.low + 1)})" for axis in idle]
@@ -36,6 +33,20 @@ class IndexedEmitter(ScalarEmitter):
         else:
             text = body.within(PRODUCT)
         return Code(" * ".join([*lengths, text]), PRODUCT if lengths else ATOM)
+
+    def _rectangular(self, expr: Any) -> tuple[tuple[Axis, ...], Any]:
+        """Let indices run over the widest range that their limits reach, and mask the rest."""
+        ranges = {axis.index: (axis.low, axis.high) for axis in self.axes}
+        ranges.update({index: (low, high) for index, low, high in expr.limits})
+        axes, conditions = [], []
+        for index, low, high in expr.limits:
+            if (low + high).free_symbols & ranges.keys():
+                conditions += [index >= low, index <= high]
+                low, high = bare.index_span(low, ranges)[0], bare.index_span(high, ranges)[1]
+            axes.append(Axis(index, low, high))
+        if not conditions:
+            return tuple(axes), expr.function
+        return tuple(axes), sp.Piecewise((expr.function, sp.And(*conditions)), (0, True))
 
     def _element(self, expr: Any) -> Code:
         matrix, *indices = expr.args

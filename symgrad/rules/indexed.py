@@ -174,10 +174,16 @@ def _collapsed(part: Any, limits: Any, matrix: Any) -> Any:
         if found is None:
             left.append((index, low, high))
             continue
-        delta, other, shift = found
+        delta, other, sign, constant = found
+        # The delta says sign * index + constant = other.
         part = sp.Mul(*(f for f in sp.Mul.make_args(part) if f != delta))
-        part = part.xreplace({index: other - shift})
-        conditions += _inside(other, sp.expand(low + shift), sp.expand(high + shift), ranges)
+        fixed = {index: sp.expand(sign * (other - constant))}
+        least, most = (low, high) if sign == 1 else (high, low)
+        least, most = sp.expand(sign * least + constant), sp.expand(sign * most + constant)
+        part = part.xreplace(fixed)
+        conditions = [condition.xreplace(fixed) for condition in conditions]
+        left = [tuple(end.xreplace(fixed) for end in limit) for limit in left]
+        conditions += _inside(other, least, most, ranges)
     if conditions:
         part = sp.Piecewise((part, sp.And(*conditions)), (0, True))
     return index_sum(part, *left) if left else part
@@ -190,15 +196,20 @@ def _inside(value: Any, low: Any, high: Any, ranges: Any) -> list[Any]:
     return conditions if sp.expand(high - most).is_nonnegative else [*conditions, value <= high]
 
 
-def _delta_of(part: Any, index: Any) -> tuple[Any, Any, Any] | None:
-    """Find the delta in a product that ties an index plus a shift to a value free of it."""
+def _delta_of(part: Any, index: Any) -> tuple[Any, Any, int, Any] | None:
+    """Find the delta in a product that ties `sign * index + constant` to a value free of it.
+
+    Returns:
+        The delta, the value, the sign and the constant; None where no delta has the index.
+    """
     for factor in sp.Mul.make_args(part):
         if isinstance(factor, sp.KroneckerDelta) and index in factor.free_symbols:
             for moving, other in (factor.args[:2], factor.args[1::-1]):
-                shift = moving - index
-                if not shift.has(index) and not other.has(index):
-                    return factor, other, shift
-            raise UnsupportedError(f"no rule for the index in `{factor}`: only i + constant")
+                for sign in (1, -1):
+                    constant = sp.expand(moving - sign * index)
+                    if not constant.has(index) and not other.has(index):
+                        return factor, other, sign, constant
+            raise UnsupportedError(f"no rule for the index in `{factor}`: only i or -i + constant")
     return None
 
 
