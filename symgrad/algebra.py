@@ -71,6 +71,8 @@ def sum_entries(matrix: Any) -> Any:
     sum_entries(X)
     """
     coefficient, rest = split_coefficient(sp.sympify(matrix))
+    while isinstance(rest, (SumRows, SumColumns)):
+        rest = rest.matrix
     return times(coefficient, SumEntries(rest))
 
 

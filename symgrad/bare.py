@@ -67,7 +67,7 @@ def index_ranges(expression: Any) -> dict[Any, list[tuple[Any, Any]]]:
     """Find the first and last index of every indexed base, from the sums that run over it."""
     ranges: dict[Any, list[tuple[Any, Any]]] = {}
     for node, limits in _indexed_below(expression, {}, _outer_symbols(expression)):
-        spans = [_index_span(index, limits) for index in node.indices]
+        spans = [index_span(index, limits) for index in node.indices]
         known = ranges.get(node.base, spans)
         if len(known) != len(spans):
             raise ShapeError(
@@ -121,7 +121,7 @@ def _indexed_below(
             yield from _indexed_below(node.function, inside, sizes)
 
 
-def _index_span(index: Any, limits: Limits) -> tuple[Any, Any]:
+def index_span(index: Any, limits: Limits) -> tuple[Any, Any]:
     """Return the least and the greatest value of an index, given the limits around it."""
     return _least(index, limits), -_least(-index, limits)
 
@@ -129,7 +129,7 @@ def _index_span(index: Any, limits: Limits) -> tuple[Any, Any]:
 def _least(index: Any, limits: Limits) -> Any:
     least = index
     # From the innermost sum outwards: inner limits may mention outer indices.
-    for symbol, (first, last) in reversed(limits.items()):
+    for symbol, (first, last) in reversed(list(limits.items())):
         slope = sp.diff(least, symbol)
         if slope.is_nonnegative:
             least = least.xreplace({symbol: first})
@@ -145,12 +145,13 @@ MOST_VALUES = 10_000
 
 
 def _values(index: Any, limits: Limits) -> list[Any]:
-    values = [{}]
+    values: list[dict[Any, Any]] = [{}]
     for symbol, ends in limits.items():
         grown: list[dict[Any, Any]] = []
         for known in values:
             first, last = (end.xreplace(known) for end in ends)
-            if not (first.is_Integer and last.is_Integer) or len(grown) + last - first > MOST_VALUES:
+            whole = first.is_Integer and last.is_Integer
+            if not whole or len(grown) + last - first > MOST_VALUES:
                 raise UnsupportedError(f"the values of the index `{index}` cannot be bounded")
             grown += [{**known, symbol: sp.Integer(k)} for k in range(first, last + 1)]
         values = grown
@@ -189,13 +190,12 @@ def normalized(expression: Any) -> Any:
             f"`{expression}` is a {type(expression).__name__}, not an expression"
         )
     expression = trees.rebuild(unified(expression), _own_form)
-    shape = shape_of(expression)
-    return sp.Trace(expression) if shape == (1, 1) and _is_computed(expression) else expression
-
-
-def _is_computed(expression: Any) -> bool:
-    """Tell whether a 1x1 matrix came out of an operation, so that it is a scalar in disguise."""
-    return not isinstance(expression, (sp.MatrixSymbol, sp.MatrixBase))
+    # A 1x1 matrix that came out of an operation is a scalar in disguise.
+    if shape_of(expression) != (1, 1) or isinstance(expression, (sp.MatrixSymbol, sp.MatrixBase)):
+        return expression
+    if isinstance(expression, (sp.MatMul, sp.MatAdd)):
+        return sp.Trace(expression)
+    return algebra.sum_entries(expression)
 
 
 def _own_form(node: Any) -> Any:
@@ -222,7 +222,7 @@ def _own_form(node: Any) -> Any:
 
 def _is_complex_power(node: Any) -> bool:
     """Tell whether a node is a number such as (-2)**(1/3), which is complex in SymPy."""
-    return isinstance(node, sp.Pow) and node.is_number and node.is_extended_real is False
+    return isinstance(node, sp.Pow) and trees.is_constant(node) and node.is_extended_real is False
 
 
 def _dot(first: Any, second: Any) -> Any:

@@ -224,9 +224,10 @@ def _times(first: Any, second: Any) -> Any:
 
 
 def _combine(first: Formula, other: Any, operation: Any) -> Formula:
-    second = Formula.of(other)
+    first, second = _of_one_naming(first, Formula.of(other))
     left, right = _absorbed(first), _absorbed(second)
     inputs = merged_inputs(left[0].inputs, right[0].inputs)
+    left = _without_clash(*left, right[0])
     definitions, renamed = _merged_definitions(left[0], right[0])
     shapes = shape_of(left[1]), shape_of(right[1])
     if operation is not _times and not same_shape(*shapes):
@@ -238,16 +239,68 @@ def _combine(first: Formula, other: Any, operation: Any) -> Formula:
     name = graphs.fresh(name_of(first.output), names)
     symbol = graphs.symbol_like(name, shape_of(expression))
     labels = {**right[0].labels, **left[0].labels}
+    new = {name_of(renamed[s]) for s in renamed if name_of(s) in right[0].introduced}
+    graphs.check(inputs, [*definitions, (symbol, expression)])
     graph = Graph(
         inputs=inputs,
         parameters=tuple(dict.fromkeys(left[0].parameters + right[0].parameters)),
         definitions=(*definitions, (symbol, expression)),
         outputs=(symbol,),
         labels=labels,
-        introduced=left[0].introduced | right[0].introduced,
+        introduced=left[0].introduced | (right[0].introduced - set(map(name_of, renamed))) | new,
     )
     model = first if first.model else second
     return Formula(graph, symbol, model=model.model, targets=model.targets)
+
+
+def _of_one_naming(*formulas: Formula) -> tuple[Formula, ...]:
+    """Make symbols of one name one symbol in all formulas, where their assumptions allow it."""
+    symbols = [v.symbol for formula in formulas for v in formula.graph.inputs]
+    changes = bare.unification(symbols)
+    if not changes:
+        return formulas
+    return tuple(_renamed(formula, changes) for formula in formulas)
+
+
+def _renamed(formula: Formula, changes: Mapping[Any, Any]) -> Formula:
+    def change(value: Any) -> Any:
+        return bare.renamed(value, changes)
+
+    graph = formula.graph
+    renamed = replace(
+        graph,
+        inputs=tuple(replace(v, symbol=change(v.symbol)) for v in graph.inputs),
+        definitions=tuple((change(s), change(e)) for s, e in graph.definitions),
+        outputs=tuple(map(change, graph.outputs)),
+    )
+    return replace(formula, graph=renamed, output=change(formula.output))
+
+
+def _without_clash(graph: Graph, value: Any, other: Graph) -> tuple[Graph, Any]:
+    """Rename what the engine named in a graph and the other graph has as an input.
+
+    Raises:
+        OptionError: A definition that has its name for good is an input of the other.
+    """
+    names = {v.name for v in other.inputs}
+    taken = {*names, *graph.symbols, *other.symbols}
+    renamed: dict[Any, Any] = {}
+    definitions, introduced = [], set(graph.introduced)
+    for symbol, expression in graph.definitions:
+        name = name_of(symbol)
+        if name in names:
+            if name not in graph.introduced:
+                raise OptionError(
+                    f"`{name}` is a definition of one formula and an input of the other"
+                )
+            taken.add(fresh := graphs.fresh(name, taken))
+            introduced = introduced - {name} | {fresh}
+            renamed[symbol] = graphs.symbol_like(fresh, shape_of(symbol))
+        definitions.append((renamed.get(symbol, symbol), trees.replace(expression, renamed)))
+    if not renamed:
+        return graph, value
+    made = replace(graph, definitions=tuple(definitions), introduced=frozenset(introduced))
+    return made, trees.replace(value, renamed)
 
 
 def _absorbed(formula: Formula) -> tuple[Graph, Any]:
@@ -285,7 +338,10 @@ def _merged_definitions(first: Graph, second: Graph) -> tuple[list[Any], dict[An
         name = name_of(symbol)
         if name in known and known[name] == (symbol, expression):
             continue
-        if name in known or any(v.name == name for v in first.inputs):
+        clash = any(v.name == name for v in first.inputs)
+        if clash and name not in second.introduced:
+            raise OptionError(f"`{name}` is an input of one formula and a definition of the other")
+        if name in known or clash:
             name = graphs.fresh(name, taken)
             taken.add(name)
             renamed[symbol] = graphs.symbol_like(name, shape_of(symbol))

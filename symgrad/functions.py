@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import mpmath
 import sympy as sp
 
 from symgrad.errors import unknown
@@ -112,8 +113,13 @@ class ScalarFunctionBase(sp.Function):
     def eval(cls, z: Any) -> Any:
         """Evaluate at floating-point numbers; keep everything else."""
         if isinstance(z, sp.Float):
-            return _BY_CLASS[cls].definition(z)
+            return cls.at(z, z._prec)
         return None
+
+    @classmethod
+    def at(cls, z: Any, precision: int) -> Any:
+        """Return the value at a number, to a precision in bits."""
+        return _BY_CLASS[cls].definition(z)._eval_evalf(precision)
 
     def fdiff(self, argindex: int = 1) -> Any:
         """Return the closed derivative with respect to the one argument."""
@@ -131,7 +137,7 @@ class ScalarFunctionBase(sp.Function):
     def _eval_evalf(self, prec: int) -> Any:
         if not self.args[0].is_number:
             return None
-        return self.definition()._eval_evalf(prec)
+        return self.at(self.args[0]._eval_evalf(prec), prec)
 
     def _eval_rewrite(self, rule: Any, args: Any, **hints: Any) -> Any:
         """Rewrite in terms of what the definition is made of; leave every other wish alone."""
@@ -294,6 +300,13 @@ class softplus(ScalarFunctionBase):
         "math": "@log1p@(@exp@(-abs({z}))) + max({z}, 0.0)",
         "mpmath": "@log1p@(@exp@(-abs({z}))) + max({z}, 0)",
     }
+
+    @classmethod
+    def at(cls, z: Any, precision: int) -> Any:
+        """Return the value at a number; log(1 + exp(z)) as it stands loses small values."""
+        with mpmath.workprec(precision + 10):
+            x = z._to_mpmath(precision)
+            return sp.Float._new((mpmath.log1p(mpmath.exp(-abs(x))) + max(x, 0))._mpf_, precision)
 
     def _eval_is_positive(self) -> Any:
         return self.args[0].is_extended_real

@@ -151,8 +151,10 @@ def _by_explicit_matrix(formula: Formula, wrt: Any) -> Formula:
     entries = [entry for entry in wrt if entry.is_Symbol]
     if len(entries) != len(wrt) or len(set(entries)) != len(entries):
         raise OptionError("a matrix in wrt has distinct symbols as entries, nothing else")
-    parts = gradient(formula, entries)
-    table = [parts[entry].output for entry in entries]
+    known = [entry for entry in entries if name_of(entry) in formula.inputs]
+    # What does not occur has the derivative zero; if nothing occurs, the names are wrong.
+    parts = gradient(formula, known or entries)
+    table = [parts[entry].output if entry in known else sp.S.Zero for entry in entries]
     value = sp.ImmutableMatrix(wrt.rows, wrt.cols, table)
     name = graphs.fresh("G", parts.graph.symbols)
     symbol = sp.MatrixSymbol(name, wrt.rows, wrt.cols)
@@ -309,11 +311,20 @@ def _written_out(sweep: _Sweep) -> tuple[Adjoint, ...]:
             value = trees.replace(value, values)
         label = sweep.labels[name_of(adjoint.symbol)]
         named = label.role == "gradient" or label.letter == "delta"
-        kept = named or (uses[adjoint.symbol] > 1 and not graphs.is_trivial(value))
+        shared = uses[adjoint.symbol] > 1 and not graphs.is_trivial(value)
+        kept = named or shared or _is_long(value)
         if not kept:
             values[adjoint.symbol] = value
         done.append(replace(adjoint, value=value, kept=kept))
     return tuple(done)
+
+
+#: An adjoint of more parts keeps its name, so that the cost stays linear in the depth.
+LONGEST = 200
+
+
+def _is_long(value: Any) -> bool:
+    return sum(1 for _ in trees.postorder(value)) > LONGEST
 
 
 def _parts_of(value: Any) -> list[Any]:

@@ -121,6 +121,21 @@ def replace(root: Any, values: Mapping[Any, Any]) -> Any:
     return rebuild(root, lambda node: values.get(node, node))
 
 
+def is_constant(root: Any) -> bool:
+    """Tell whether no symbol occurs in `root`; SymPy's `is_number` recurses.
+
+    >>> is_constant(sp.sqrt(2) + 1), is_constant(sp.Symbol("x") + 1)
+    (True, False)
+    """
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (sp.Symbol, sp.MatrixSymbol, sp.Indexed)):
+            return False
+        stack.extend(children(node))
+    return True
+
+
 #: Nodes that bind a variable.
 BINDERS = (sp.Sum, sp.Product, sp.Lambda)
 

@@ -95,3 +95,43 @@ def shape_rule_is_right(rule):
     except sg.ShapeError:
         return True
     return False
+
+
+def original_names(formula, sizes=None):
+    """The entries of arrays under the names that the oracle gives to the x[i] of the user."""
+    values = {}
+    for variable in formula.inputs.values():
+        if variable.indexed is not None:
+            rows, columns = (oracle.explicit(size, sizes) for size in variable.inside)
+            values[variable.name] = oracle.table(
+                rows,
+                columns,
+                lambda i, j, v=variable: oracle.variable(
+                    "_".join([v.name, *(str(a + b) for a, b in zip(v.origin, (i, j)))])  # noqa: B905
+                ),
+            )
+    return values
+
+
+def as_scalar(value):
+    return value[0, 0] if isinstance(value, sp.MatrixBase) else value
+
+
+def agrees_with_what_was_written(expression, wrt=None, seed=1, positive=False, sizes=None):
+    """Gradients against the oracle's reading of the expression, not of the engine's graph.
+
+    An expression that the engine misreads, say x[1] x[2] as x[1] x[1], is found only so.
+    """
+    formula = sg.Formula.of(expression)
+    names = original_names(formula, sizes)
+    value = as_scalar(oracle.explicit(expression, sizes))
+    own = as_scalar(oracle.inline(list(formula.graph), formula.output, sizes, names))
+    if not same(own, value, seed, positive):
+        return False
+    gradients = sg.gradient(formula, wrt or list(formula.inputs))
+    for name, gradient in gradients.items():
+        symbols = names.get(name, oracle.explicit(formula.inputs[name].symbol, sizes))
+        got = oracle.inline(list(gradient.graph), gradient.output, sizes, names)
+        if not same(got, oracle.gradient(value, symbols), seed, positive):
+            return False
+    return True

@@ -11,7 +11,7 @@ from typing import Any
 import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from symgrad import functions
+from symgrad import functions, trees
 from symgrad.algebra import (
     add,
     elementwise,
@@ -142,10 +142,31 @@ def _entrywise(node: Any, g: Any, value: Any, active: Any) -> Pull:
             local = local_map(node, k, value)
             yield matrix, hadamard(g, local), local
     body = node.function.expr
-    for scalar in sorted(body.free_symbols - set(node.function.variables), key=str):
+    symbols = {s for s in trees.symbols(body) if isinstance(s, sp.Symbol)}
+    for scalar in sorted(symbols - set(node.function.variables), key=str):
         if scalar in active:
             local = elementwise_of(partial(body, scalar), node.matrices)
             yield scalar, sum_entries(hadamard(g, local)), local
+    for entry in entries_below(body):
+        if entry.args[0] in active:
+            # Entries are differentiated one by one, each in the place of a scalar.
+            stand_in = sp.Dummy("s", real=True)
+            partial_by_entry = partial(body.xreplace({entry: stand_in}), stand_in)
+            local = elementwise_of(partial_by_entry.xreplace({stand_in: entry}), node.matrices)
+            matrix, i, j = entry.args
+            place = UnitMatrix(matrix.shape[0], matrix.shape[1], i, j)
+            yield matrix, scale(sum_entries(hadamard(g, local)), place), local
+
+
+def entries_below(body: Any) -> list[Any]:
+    """Return the entries A[i, j] that a scalar expression mentions, each once, in order.
+
+    >>> A = sp.MatrixSymbol("A", 2, 2)
+    >>> entries_below(A[0, 1] + A[0, 1] ** 2 * A[0, 0])
+    [A[0, 0], A[0, 1]]
+    """
+    found = {node for node in trees.postorder(body) if isinstance(node, MatrixElement)}
+    return sorted(found, key=sp.default_sort_key)
 
 
 def local_map(node: Any, k: int, value: Any) -> Any:
