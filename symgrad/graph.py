@@ -279,11 +279,15 @@ def is_trivial(node: Any) -> bool:
     if isinstance(node, (sp.Transpose, MatrixElement, Broadcast)):
         return is_trivial(node.args[0])
     if isinstance(node, (sp.Pow, sp.HadamardPower)):
-        return is_trivial(node.args[0]) and trees.is_constant(node.args[1])
+        return is_trivial(node.args[0]) and _is_number(node.args[1])
     if isinstance(node, (sp.Mul, sp.MatMul)):
-        rest = [arg for arg in node.args if not trees.is_constant(arg)]
+        rest = [arg for arg in node.args if not _is_number(arg)]
         return len(rest) <= 1 and all(map(is_trivial, rest))
-    return isinstance(node, sp.Expr) and trees.is_constant(node)
+    return isinstance(node, sp.Expr) and _is_number(node)
+
+
+def _is_number(node: Any) -> bool:
+    return not getattr(node, "is_Matrix", False) and trees.is_constant(node)
 
 
 #: Nodes through which a derivative passes unchanged: their operands need no name.
@@ -300,7 +304,7 @@ def _operands_to_name(node: Any) -> list[Any]:
     if isinstance(node, LINEAR):
         return []
     if isinstance(node, (sp.Mul, sp.MatMul)):
-        rest = [arg for arg in node.args if not trees.is_constant(arg)]
+        rest = [arg for arg in node.args if not _is_number(arg)]
         return rest if len(rest) > 1 else []
     if isinstance(node, Elementwise):
         return list(node.matrices)

@@ -40,7 +40,34 @@ def entry_symbols(count: int) -> tuple[Any, ...]:
     return (ENTRY, *more)[:count]
 
 
-class Elementwise(sp.MatrixExpr):
+class _Node:
+    """What all own nodes share: SymPy's `diff` refuses them.
+
+    Where a class has no derivative of its own, SymPy's answer by a matrix or by an entry of
+    one is zero or an endless recursion.
+    """
+
+    free_symbols: set[Any]
+
+    def diff(self, *symbols: Any, **assumptions: Any) -> Any:
+        """Refuse, where the node depends on a variable."""
+        for symbol in symbols:
+            self._eval_derivative(sp.sympify(symbol))
+        return super().diff(*symbols, **assumptions)  # type: ignore[misc]
+
+    def _eval_derivative(self, symbol: Any) -> Any:
+        if self.free_symbols.isdisjoint(symbol.free_symbols):
+            return sp.ZeroMatrix(*self.shape) if hasattr(self, "shape") else sp.S.Zero
+        raise UnsupportedError(
+            f"SymPy's diff does not differentiate {type(self).__name__}; use sg.gradient, "
+            "or .doit() first to write it out at integer sizes"
+        )
+
+    def _eval_derivative_matrix_lines(self, symbol: Any) -> Any:
+        return self._eval_derivative(symbol)
+
+
+class Elementwise(_Node, sp.MatrixExpr):
     """A scalar function of the entries of one or several matrices of one shape.
 
     `Elementwise(Lambda(t, f(t)), X)` has the entries f(X[i, j]).
@@ -121,7 +148,7 @@ def _placeholder_body(node: Elementwise) -> Any:
     return node.function.expr.xreplace(dict(zip(node.function.variables, names, strict=True)))
 
 
-class Broadcast(sp.MatrixExpr):
+class Broadcast(_Node, sp.MatrixExpr):
     """A scalar, a row or a column repeated to a full matrix.
 
     >>> Broadcast(sp.MatrixSymbol("b", 1, 3), 2, 3).as_explicit().shape
@@ -171,7 +198,7 @@ class Broadcast(sp.MatrixExpr):
     _scipycode = _numpycode
 
 
-class _Reduction:
+class _Reduction(_Node):
     """What the three sums share: one matrix below."""
 
     args: tuple[Any, ...]
@@ -223,12 +250,6 @@ class SumEntries(_Reduction, sp.Expr):
         if all(sp.sympify(size).is_Integer for size in self.matrix.shape):
             return sp.Add(*self.matrix.as_explicit().doit(**hints))
         return SumEntries(self.matrix.doit(**hints))
-
-    def _eval_derivative(self, symbol: Any) -> Any:
-        raise UnsupportedError(
-            "SymPy's diff does not differentiate sum_entries; use sg.gradient, "
-            "or .doit() first to write the sum out at integer sizes"
-        )
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         text = rf"\mathbf{{1}}^{{\top}} \left({printer._print(self.matrix)}\right) \mathbf{{1}}"
@@ -295,7 +316,7 @@ def _summed(matrix: Any, at: Callable[[Any], tuple[Any, Any]], size: Any, **kwar
     return sp.Sum(matrix._entry(*at(index), **kwargs), (index, 0, size - 1))
 
 
-class UnitMatrix(sp.MatrixExpr):
+class UnitMatrix(_Node, sp.MatrixExpr):
     """Zeros with a single one at (i, j), counted from 0.
 
     >>> UnitMatrix(2, 2, 0, 1).as_explicit()
