@@ -356,3 +356,16 @@ def test_lambdify_of_scalars_in_every_module(module):
     for name, formula in sg.gradient(loss).items():
         other = sp.lambdify(symbols, formula.sympy, module)(*point.values())
         assert np.isclose(float(other), grads[name])
+
+
+def test_an_index_that_is_used_again_inside_is_another_index():
+    j = sp.Symbol("j", integer=True)
+    reused = sg.compile(sp.Sum(xs[i] * sp.Sum(ys[i], (i, 0, n - 1)), (i, 0, n - 1)))
+    assert reused(x=np.arange(1.0, 6), y=np.arange(1.0, 6)) == 225.0
+    # The chain rule puts one sum inside of another by itself.
+    loss = sp.Sum(sp.tanh(sp.Sum(xs[i] * ys[j], (i, 0, 2))), (j, 0, 1))
+    function = sg.compile(loss, wrt=["x", "y"])
+    arrays = {"x": np.array([0.3, -0.7, 1.1]), "y": np.array([0.5, -0.2])}
+    _, grads = function(**arrays)
+    for name in arrays:
+        np.testing.assert_allclose(grads[name], differences(function, arrays, name), rtol=1e-6)

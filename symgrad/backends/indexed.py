@@ -15,7 +15,7 @@ class IndexedEmitter(ScalarEmitter):
     """Print sums over an index, entries of arrays, and matrices given by their entries."""
 
     def _sum(self, expr: Any) -> Code:
-        axes, body_expr = self._rectangular(expr)
+        axes, body_expr = self._rectangular(*self._apart(expr))
         outer = self.axes
         try:
             used = [axis for axis in axes if axis.index in body_expr.free_symbols]
@@ -34,19 +34,27 @@ class IndexedEmitter(ScalarEmitter):
             text = body.within(PRODUCT)
         return Code(" * ".join([*lengths, text]), PRODUCT if lengths else ATOM)
 
-    def _rectangular(self, expr: Any) -> tuple[tuple[Axis, ...], Any]:
+    def _apart(self, expr: Any) -> tuple[Any, Any]:
+        """Rename the indices of a sum that stand for another axis outside of it."""
+        taken = {axis.index for axis in self.axes}
+        clashing = [limit[0] for limit in expr.limits if limit[0] in taken]
+        fresh = {index: sp.Dummy(str(index), integer=True) for index in clashing}
+        limits = [tuple(part.xreplace(fresh) for part in limit) for limit in expr.limits]
+        return expr.function.xreplace(fresh), limits
+
+    def _rectangular(self, function: Any, limits: Any) -> tuple[tuple[Axis, ...], Any]:
         """Let indices run over the widest range that their limits reach, and mask the rest."""
         ranges = {axis.index: (axis.low, axis.high) for axis in self.axes}
-        ranges.update({index: (low, high) for index, low, high in expr.limits})
+        ranges.update({index: (low, high) for index, low, high in limits})
         axes, conditions = [], []
-        for index, low, high in expr.limits:
+        for index, low, high in limits:
             if (low + high).free_symbols & ranges.keys():
                 conditions += [index >= low, index <= high]
                 low, high = bare.index_span(low, ranges)[0], bare.index_span(high, ranges)[1]
             axes.append(Axis(index, low, high))
         if not conditions:
-            return tuple(axes), expr.function
-        return tuple(axes), sp.Piecewise((expr.function, sp.And(*conditions)), (0, True))
+            return tuple(axes), function
+        return tuple(axes), sp.Piecewise((function, sp.And(*conditions)), (0, True))
 
     def _element(self, expr: Any) -> Code:
         matrix, *indices = expr.args
