@@ -58,8 +58,8 @@ def shape_rank(expr: Any) -> int:
 
 def numbers_first(factors: list[Any], seen: Any) -> list[Any]:
     """Move the numbers of a product to the front and multiply them."""
-    numbers = [f for f in factors if seen(f).is_number]
-    rest = [f for f in factors if not seen(f).is_number]
+    numbers = [f for f in factors if seen(f).is_Number]
+    rest = [f for f in factors if not seen(f).is_Number]
     product = sp.Mul(*map(seen, numbers))
     return rest if product == 1 and rest else [product, *rest]
 

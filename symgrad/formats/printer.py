@@ -416,6 +416,9 @@ class Printer(LatexPrinter):
         text = rf"\det{paren(self._print(expr.arg))}"
         return text if exp is None else f"{paren(text)}^{{{exp}}}"
 
+    def _print_Pi(self, expr: Any) -> str:
+        return r"\pi"
+
     def _print_OneMatrix(self, expr: Any) -> str:
         return r"\mathbf{1}" if 1 in expr.shape else r"\mathbf{1} \mathbf{1}^{\top}"
 
