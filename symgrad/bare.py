@@ -322,7 +322,7 @@ def _representative(name: str, group: list[Any]) -> Any:
     if len(group) > 1 and any(isinstance(symbol, sp.Dummy) for symbol in group):
         raise OptionError(f"several symbols, one of them a Dummy, are named `{name}`; rename one")
     for symbol in group:
-        if isinstance(symbol, sp.Symbol) and symbol.is_extended_real is False:
+        if isinstance(symbol, sp.Symbol) and symbol.is_real is False:
             raise OptionError(f"`{name}` is declared as not real; all variables are real")
     shapes = [tuple(symbol.shape) for symbol in group if getattr(symbol, "shape", None)]
     if not all(same_shape_by_name(shapes[0], other) for other in shapes[1:]):

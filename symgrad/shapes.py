@@ -255,10 +255,15 @@ def _transpose(node: Any, below: list[Shape]) -> Shape:
 
 @shape_rule(
     sp.MatPow,
-    sp.Inverse,
-    law="powers and inverses are of square matrices, and keep the shape",
+    law="powers are of square matrices, and keep the shape",
     example=lambda: sp.MatPow(_matrix(2, 2), 3),
     wrong=lambda: sp.MatPow(_matrix("n", "m"), 2),
+)
+@shape_rule(
+    sp.Inverse,
+    law="inverses are of square matrices, and keep the shape",
+    example=lambda: sp.Inverse(_matrix(2, 2)),
+    wrong=lambda: sp.Basic.__new__(sp.Inverse, _matrix(2, 3), sp.S.NegativeOne),
 )
 def _square_power(node: Any, below: list[Shape]) -> Shape:
     return require_square(node, node.args[0], below[0])
@@ -266,10 +271,15 @@ def _square_power(node: Any, below: list[Shape]) -> Shape:
 
 @shape_rule(
     sp.Trace,
-    sp.Determinant,
-    law="trace and determinant take a square matrix to a scalar",
+    law="the trace takes a square matrix to a scalar",
     example=lambda: sp.Trace(_matrix(2, 2)),
     wrong=lambda: sp.Trace(_matrix("n", "m")),
+)
+@shape_rule(
+    sp.Determinant,
+    law="the determinant takes a square matrix to a scalar",
+    example=lambda: sp.Determinant(_matrix(2, 2)),
+    wrong=lambda: sp.Determinant(_matrix("n", "m")),
 )
 def _square_scalar(node: Any, below: list[Shape]) -> Shape:
     require_square(node, node.args[0], below[0])
@@ -289,10 +299,18 @@ def _hadamard_power(node: Any, below: list[Shape]) -> Shape:
 
 @shape_rule(
     sp.ZeroMatrix,
+    law="zeros have their declared shape",
+    example=lambda: sp.ZeroMatrix(2, 3),
+)
+@shape_rule(
     sp.OneMatrix,
-    sp.Identity,
-    law="a constant matrix has its declared shape",
+    law="ones have their declared shape",
     example=lambda: sp.OneMatrix(2, 3),
+)
+@shape_rule(
+    sp.Identity,
+    law="the identity of size n is (n, n)",
+    example=lambda: sp.Identity(3),
 )
 @shape_rule(
     sp.FunctionMatrix,

@@ -84,6 +84,8 @@ def function_is_right(entry):
 def shape_rule_is_right(rule):
     """The example has the shape of its explicit form, and the wrong node is refused."""
     node = rule.example()
+    if not isinstance(node, rule.head):
+        return False
     written = oracle.explicit(node)
     shape = tuple(written.shape) if isinstance(written, sp.MatrixBase) else ()
     if tuple(map(int, sg.shapes.shape_of(node))) != shape:

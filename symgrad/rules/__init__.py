@@ -13,6 +13,7 @@ oracle.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Container, Iterator
 from typing import Any
 
@@ -40,6 +41,14 @@ def derivative_rule(
         return pull
 
     return register
+
+
+def _registered(law: str) -> Rule:
+    return next(rule for rule in RULES.values() if rule.law == law)
+
+
+# Derivations are pickled with their steps; a rule is one of the registry, known by its law.
+copyreg.pickle(Rule, lambda rule: (_registered, (rule.law,)))
 
 
 def rule_of(node: Any) -> Rule:
