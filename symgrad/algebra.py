@@ -8,11 +8,13 @@ and identities are gone, ones are sums or repetitions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
 
 from symgrad import functions, trees
+from symgrad.errors import UnsupportedError
 from symgrad.matrices import (
     ENTRY,
     Broadcast,
@@ -23,7 +25,7 @@ from symgrad.matrices import (
     UnitMatrix,
     entry_symbols,
 )
-from symgrad.shapes import same_size, shape_of
+from symgrad.shapes import dimension, same_size, shape_of
 from symgrad.trees import times
 
 # ------------------------------------------------------- what users write by hand
@@ -42,6 +44,7 @@ def elementwise(function: Any, *matrices: Any) -> Any:
 
     Raises:
         ShapeError: The matrices have different shapes.
+        UnsupportedError: The function does not take or return SymPy scalars.
 
     >>> X = sp.MatrixSymbol("X", 2, 3)
     >>> elementwise(sp.tanh, X).shape
@@ -49,11 +52,11 @@ def elementwise(function: Any, *matrices: Any) -> Any:
     """
     if isinstance(function, str):
         function = functions.activation(function).apply
-    below = [sp.sympify(matrix) for matrix in matrices]
+    below = [trees.as_sympy(matrix) for matrix in matrices]
     if not any(m.is_Matrix for m in below):
-        return function(*below)
+        return _applied(function, below)
     variables = entry_symbols(len(below))
-    body = sp.sympify(function(*variables))
+    body = _applied(function, variables)
     if len(below) == 1 and ENTRY in body.free_symbols:
         # A multiple c t of the entry is the multiple c A of the matrix.
         factor = body.as_independent(ENTRY, as_Add=False)
@@ -64,13 +67,28 @@ def elementwise(function: Any, *matrices: Any) -> Any:
     return node
 
 
+def _applied(function: Any, values: Iterable[Any]) -> Any:
+    """Call a user's function on SymPy scalars; what it raises is told in one sentence."""
+    accepted = "a function that takes and returns SymPy scalars, such as sympy.tanh"
+    if not callable(function):
+        raise UnsupportedError(f"elementwise needs {accepted}, not {type(function).__name__}")
+    try:
+        value = function(*values)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise UnsupportedError(f"elementwise needs {accepted}; it raised: {error}") from error
+    value = trees.as_sympy(value, f"{accepted}; it returned something else:")
+    if value.is_Matrix:
+        raise UnsupportedError(f"elementwise needs {accepted}; it returned a matrix")
+    return value
+
+
 def sum_entries(matrix: Any) -> Any:
     """Add up all entries: (n, k) to a scalar.
 
     >>> sum_entries(sp.MatrixSymbol("X", 2, 3))
     sum_entries(X)
     """
-    coefficient, rest = split_coefficient(sp.sympify(matrix))
+    coefficient, rest = split_coefficient(trees.as_sympy(matrix))
     while isinstance(rest, (SumRows, SumColumns)):
         rest = rest.matrix
     return times(coefficient, SumEntries(rest))
@@ -82,7 +100,7 @@ def sum_rows(matrix: Any) -> Any:
     >>> sum_rows(sp.MatrixSymbol("X", 2, 3)).shape
     (1, 3)
     """
-    coefficient, rest = split_coefficient(sp.sympify(matrix))
+    coefficient, rest = split_coefficient(trees.as_sympy(matrix))
     return scale(coefficient, SumRows(rest))
 
 
@@ -92,7 +110,7 @@ def sum_columns(matrix: Any) -> Any:
     >>> sum_columns(sp.MatrixSymbol("X", 2, 3)).shape
     (2, 1)
     """
-    coefficient, rest = split_coefficient(sp.sympify(matrix))
+    coefficient, rest = split_coefficient(trees.as_sympy(matrix))
     return scale(coefficient, SumColumns(rest))
 
 
@@ -105,7 +123,8 @@ def broadcast(value: Any, rows: Any, columns: Any) -> Any:
     >>> broadcast(sp.MatrixSymbol("b", 1, 3), 2, 3).shape
     (2, 3)
     """
-    value, rows, columns = map(sp.sympify, (value, rows, columns))
+    value, rows, columns = map(trees.as_sympy, (value, rows, columns))
+    rows, columns = dimension(rows), dimension(columns)
     node = Broadcast(value, rows, columns)
     shape_of(node)
     if value.is_Matrix and same_size(value.shape[0], rows) and same_size(value.shape[1], columns):
@@ -146,7 +165,7 @@ def scale(factor: Any, matrix: Any) -> Any:
     >>> scale(2, sp.MatMul(3, sp.MatrixSymbol("X", 2, 3)))
     6*X
     """
-    factor = sp.sympify(factor)
+    factor = trees.as_sympy(factor)
     coefficient, rest = split_coefficient(matrix)
     factor = times(factor, coefficient)
     if factor == 0 or is_zero(rest):

@@ -17,6 +17,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad import algebra, trees
 from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
+from symgrad.matrices import Broadcast, SumEntries
 from symgrad.shapes import Variable, name_of, same_shape_by_name, shape_of, worded
 
 
@@ -73,20 +74,35 @@ def index_ranges(expression: Any) -> dict[Any, list[tuple[Any, Any]]]:
             raise ShapeError(
                 f"`{node.base}` has {len(known)} indices in one place, {len(spans)} in another"
             )
-        ranges[node.base] = [_joined(a, b) for a, b in zip(known, spans, strict=True)]
+        ranges[node.base] = [_joined(node.base, a, b) for a, b in zip(known, spans, strict=True)]
     return ranges
 
 
 Limits = Mapping[Any, tuple[Any, Any]]
 
 
-def _joined(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
-    def least(a: Any, b: Any) -> Any:
-        return a if (a - b).is_nonpositive or not (b - a).is_nonpositive else b
+def _joined(base: Any, first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
+    lows, highs = zip(first, second, strict=True)
+    return _extreme(base, *lows, sign=1), _extreme(base, *highs, sign=-1)
 
-    low = least(first[0], second[0])
-    high = -least(-first[1], -second[1])
-    return low, high
+
+def _extreme(base: Any, first: Any, second: Any, sign: int) -> Any:
+    """Return the lesser of two indices (the greater, where the sign is -1)."""
+    difference = sign * (first - second)
+    if difference.is_nonpositive:
+        return first
+    if difference.is_nonnegative:
+        return second
+    symbolic = [index for index in (first, second) if not index.is_Integer]
+    if sign < 0 and len(symbolic) == 1:
+        # x[2] beside a sum up to x[n]: the array is as long as the sum says.
+        return symbolic[0]
+    if base.shape:
+        return first
+    raise ShapeError(
+        f"the size of `{base}` is not clear: its indices reach to `{first}` and to `{second}`; "
+        f"declare it, IndexedBase({str(base)!r}, shape=(...,))"
+    )
 
 
 def _outer_symbols(expression: Any) -> set[Any]:
@@ -172,17 +188,7 @@ def normalized(expression: Any) -> Any:
     >>> normalized(x.T * x)
     Trace(x.T*x)
     """
-    if isinstance(expression, str):
-        raise UnsupportedError(
-            "text is not read as a formula here; build the expression from SymPy symbols"
-        )
-    try:
-        expression = sp.sympify(expression, strict=True)
-    except (sp.SympifyError, TypeError, ValueError):
-        raise UnsupportedError(
-            "a formula is a SymPy expression, a number or a matrix, not "
-            f"{type(expression).__name__}"
-        ) from None
+    expression = trees.as_sympy(expression)
     if isinstance(expression, sp.MatrixBase):
         expression = sp.ImmutableMatrix(expression)
     if not isinstance(expression, (sp.Expr, sp.MatrixBase)):
@@ -193,6 +199,8 @@ def normalized(expression: Any) -> Any:
     # A 1x1 matrix that came out of an operation is a scalar in disguise.
     if shape_of(expression) != (1, 1) or isinstance(expression, (sp.MatrixSymbol, sp.MatrixBase)):
         return expression
+    if isinstance(expression, Broadcast) and not expression.args[0].is_Matrix:
+        return expression.args[0]
     if isinstance(expression, (sp.MatMul, sp.MatAdd)):
         return sp.Trace(expression)
     return algebra.sum_entries(expression)
@@ -207,17 +215,58 @@ def _own_form(node: Any) -> Any:
         return algebra.multiply(*node.args)
     if isinstance(node, DotProduct):
         return _dot(*node.args)
-    if isinstance(node, (sp.MatPow, sp.Inverse)) and shape_of(node.args[0]) == (1, 1):
-        return sp.Trace(node.args[0]) ** node.exp
+    if isinstance(node, (sp.MatPow, sp.Inverse)):
+        return _power(node)
+    if isinstance(node, sp.Sum) and _sums_entries_of_products(node):
+        return _contracted(node)
+    if isinstance(node, (sp.Trace, sp.Determinant, SumEntries)):
+        return _of_repeated_scalar(node)
     if isinstance(node, sp.Indexed) and not isinstance(node.base, sp.IndexedBase):
         raise UnsupportedError(f"`{node}` is an entry of {type(node.base).__name__}, not of a name")
-    if isinstance(node, (sp.Derivative, sp.Integral, sp.Subs)):
+    if isinstance(node, (sp.Derivative, sp.Integral, sp.Subs, sp.BlockMatrix)):
         raise UnsupportedError(f"no rule for `{type(node).__name__}`; call .doit() on it first")
     if isinstance(node, sp.Function) and any(getattr(a, "is_Matrix", False) for a in node.args):
         return _of_scalar_matrix(node)
     if node in (sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo) or _is_complex_power(node):
         raise UnsupportedError(f"`{node}` is not a real number; formulas are real and finite")
     return node
+
+
+def _sums_entries_of_products(node: sp.Sum) -> bool:
+    """Tell whether SymPy wrote an entry such as (x' A^-1 x)[0, 0] as a sum over new indices."""
+    if not all(isinstance(limit[0], sp.Dummy) for limit in node.limits):
+        return False
+    entries = node.function.atoms(MatrixElement)
+    return any(not isinstance(entry.args[0], (sp.MatrixSymbol, sp.MatrixBase)) for entry in entries)
+
+
+def _contracted(node: sp.Sum) -> Any:
+    """Read such a sum back as the matrix product that it came from, where SymPy can."""
+    try:
+        entry = sp.MatrixExpr.from_index_summation(node)
+    except (ValueError, TypeError, NotImplementedError, IndexError, AttributeError):
+        return node
+    whole = isinstance(entry, MatrixElement) and entry.args[1:] == (0, 0)
+    if not whole or shape_of(entry.args[0]) != (1, 1):
+        return node
+    return sp.Trace(trees.rebuild(entry.args[0], lambda below: below))
+
+
+def _power(node: Any) -> Any:
+    """Write a power of a 1x1 matrix by its entry, and A^-k as a power of the inverse."""
+    if shape_of(node.args[0]) == (1, 1):
+        return Broadcast(sp.Trace(node.args[0]) ** node.exp, 1, 1)
+    if isinstance(node, sp.MatPow) and node.exp.is_Integer and node.exp < 0:
+        inverse = sp.Inverse(node.base)
+        return inverse if node.exp == -1 else sp.MatPow(inverse, -node.exp)
+    return node
+
+
+def _of_repeated_scalar(node: Any) -> Any:
+    """Trace, determinant and sum of a 1x1 matrix that holds a scalar are this scalar."""
+    below = node.args[0]
+    repeated = isinstance(below, Broadcast) and not below.args[0].is_Matrix
+    return below.args[0] if repeated and below.shape == (1, 1) else node
 
 
 def _is_complex_power(node: Any) -> bool:

@@ -175,7 +175,7 @@ class Formula:
         return _combine(self, other, lambda a, b: _plus(b, a))
 
     def __sub__(self, other: Any) -> Formula:
-        return _combine(self, other, lambda a, b: _plus(a, _negative(b)))
+        return _combine(self, other, _minus)
 
     def __rsub__(self, other: Any) -> Formula:
         return _combine(self, other, lambda a, b: _plus(b, _negative(a)))
@@ -187,6 +187,15 @@ class Formula:
         return _combine(self, other, _times)
 
     __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Formula:
+        return _combine(self, other, _over)
+
+    def __rtruediv__(self, other: Any) -> Formula:
+        return _combine(self, other, lambda first, second: _over(second, first))
+
+    def __pow__(self, other: Any) -> Formula:
+        return _combine(self, other, _to_the)
 
 
 def _is_whole(index: Any) -> bool:
@@ -209,6 +218,10 @@ def _plus(first: Any, second: Any) -> Any:
     return algebra.add(first, second)
 
 
+def _minus(first: Any, second: Any) -> Any:
+    return _plus(first, _negative(second))
+
+
 def _negative(value: Any) -> Any:
     return algebra.scale(-1, value) if value.is_Matrix else trees.times(sp.S.NegativeOne, value)
 
@@ -223,6 +236,20 @@ def _times(first: Any, second: Any) -> Any:
     return algebra.scale(first, second) if second.is_Matrix else trees.times(second, first)
 
 
+def _over(first: Any, second: Any) -> Any:
+    if second.is_Matrix:
+        raise UnsupportedError("a formula is divided by scalars; this one is a matrix")
+    return _times(first, 1 / second)
+
+
+def _to_the(first: Any, second: Any) -> Any:
+    if first.is_Matrix or second.is_Matrix:
+        raise UnsupportedError(
+            "`**` is for scalar formulas; write powers of entries with sg.elementwise"
+        )
+    return first**second
+
+
 def _combine(first: Formula, other: Any, operation: Any) -> Formula:
     first, second = _of_one_naming(first, Formula.of(other))
     left, right = _absorbed(first), _absorbed(second)
@@ -230,7 +257,7 @@ def _combine(first: Formula, other: Any, operation: Any) -> Formula:
     left = _without_clash(*left, right[0])
     definitions, renamed = _merged_definitions(left[0], right[0])
     shapes = shape_of(left[1]), shape_of(right[1])
-    if operation is not _times and not same_shape(*shapes):
+    if operation in (_plus, _minus) and not same_shape(*shapes):
         raise ShapeError(
             f"cannot add {worded(shapes[1])} to {worded(shapes[0])}; the shapes must be equal"
         )

@@ -13,6 +13,27 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad.errors import UnsupportedError
+
+
+def as_sympy(value: Any, accepted: str = "a SymPy expression, a number or a matrix") -> Any:
+    """Turn a value into SymPy's, without ever evaluating text.
+
+    Raises:
+        UnsupportedError: Text, or something that SymPy has no class for.
+
+    >>> as_sympy(2)
+    2
+    """
+    if isinstance(value, str):
+        raise UnsupportedError(
+            f"text is not read as a formula here: got {value[:40]!r}; build it from SymPy symbols"
+        )
+    try:
+        return sp.sympify(value, strict=True)
+    except (sp.SympifyError, TypeError, ValueError, AttributeError):
+        raise UnsupportedError(f"expected {accepted}, not {type(value).__name__}") from None
+
 
 def children(node: Any) -> tuple[Any, ...]:
     """Return what a walk enters below `node`: nothing below symbols, the body of a lambda.

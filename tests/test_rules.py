@@ -207,7 +207,7 @@ def test_matrix_powers(power):
 
 
 def test_matrix_powers_without_a_rule_are_refused():
-    for exponent in (-2, sp.Rational(1, 2), w):
+    for exponent in (sp.Rational(1, 2), w):
         with pytest.raises(sg.UnsupportedError, match="the exponent must be 1, 2, 3"):
             sg.gradient(sp.Trace(sp.MatPow(A, exponent, evaluate=False)), "A")
 

@@ -533,7 +533,12 @@ def test_an_interrupt_by_signal_in_the_callback(ages):
         if epoch == 4:
             signal.raise_signal(signal.SIGINT)
 
-    record = descend(perceptron(), ages, START, learning_rate=0.05, epochs=9, callback=press)
+    # A process started in the background ignores the signal, so that Python sets no handler.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        record = descend(perceptron(), ages, START, learning_rate=0.05, epochs=9, callback=press)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (record.stopped, record.epochs, len(record.losses)) == ("interrupted", 4, 5)
 
 

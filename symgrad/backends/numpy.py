@@ -20,7 +20,7 @@ from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.backends.arguments import FLOAT, Call, Slot, evaluated
 from symgrad.backends.program import Program, program
-from symgrad.errors import OptionError, checks_options, listed, unknown
+from symgrad.errors import DataError, OptionError, checks_options, listed, unknown
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
 from symgrad.graph import SCALAR, Graph
@@ -75,7 +75,7 @@ class CompiledFunction:
         Raises:
             OptionError: An argument is missing or unknown.
             ShapeError: An array does not have its declared shape.
-            DataError: An argument is not made of numbers.
+            DataError: An argument is not made of numbers, or a matrix to invert is singular.
         """
         if arrays is not None and not isinstance(arrays, Mapping):
             raise OptionError(
@@ -84,7 +84,13 @@ class CompiledFunction:
             )
         plan = self._plan
         call = Call.of(plan.slots, {**(arrays or {}), **named}, plan.dtype)
-        return plan.presented(call, self._evaluate(call))
+        try:
+            return plan.presented(call, self._evaluate(call))
+        except np.linalg.LinAlgError as error:
+            raise DataError(
+                "a matrix is singular at these values, and the formula needs its inverse "
+                "(so does the derivative of a determinant)"
+            ) from error
 
     def _evaluate(self, call: Call) -> list[Any]:
         if self._plan.program.form == "looped":

@@ -98,6 +98,21 @@ class Code:
         return self.text if self.level >= level else f"({self.text})"
 
 
+def _float_text(number: Any) -> str:
+    """Write a number in double precision."""
+    value = float(sp.Float(number)) if not number.is_Integer else _as_float(int(number))
+    if value in (float("inf"), float("-inf")):
+        raise UnsupportedError(f"the number {sp.N(number, 5)} is too large for double precision")
+    return repr(value)
+
+
+def _as_float(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return float("inf")
+
+
 def identifiers(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
     """Choose a Python identifier for every name: the name itself wherever that is one.
 
@@ -228,14 +243,16 @@ class ScalarEmitter:
 
     def _integer(self, expr: Any) -> Code:
         number = int(expr)
-        text = str(number) if abs(number) < 2**53 else repr(float(number))
+        text = str(number) if abs(number) < 2**53 else _float_text(expr)
         return Code(text, ATOM if number >= 0 else SIGN)
 
     def _rational(self, expr: Any) -> Code:
+        if max(abs(expr.p), expr.q) >= 2**53:
+            return Code(_float_text(expr), ATOM if expr.p > 0 else SIGN)
         return Code(f"{int(expr.p)} / {int(expr.q)}", PRODUCT if expr.p > 0 else SUM)
 
     def _float(self, expr: Any) -> Code:
-        return Code(repr(float(expr)), ATOM if expr >= 0 else SIGN)
+        return Code(_float_text(expr), ATOM if expr >= 0 else SIGN)
 
     def _number_symbol(self, expr: Any) -> Code:
         known = {sp.pi: "np.pi", sp.E: "np.e"}
