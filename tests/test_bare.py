@@ -63,7 +63,7 @@ def test_the_size_of_an_array_is_the_widest_range():
     assert formula.inputs["x"].shape == ("n",)
     value, parts = sg.compile(formula, "x")(x=np.array([2.0, 3.0, 5.0, 7.0]))
     assert (value, parts["x"].tolist()) == (27.0, [6.0, 1.0, 3.0, 1.0])
-    assert sg.Formula.of(sp.Sum(x[i], (i, 1, n)) * x[n + 2]).inputs["x"].shape == ("n + 2",)
+    assert sg.Formula.of(sp.Sum(x[i], (i, 1, n)) * x[n + 2]).inputs["x"].shape == (n + 2,)
     assert agrees_with_what_was_written(x[0] * x[2] + sp.Sum(x[i] ** 2, (i, 1, 4)))
 
 
@@ -87,7 +87,7 @@ def test_formulas_are_divided_and_raised():
 def test_numbers_too_large_for_double_precision():
     with pytest.raises(sg.UnsupportedError, match="too large for double precision"):
         sg.compile(a * sp.Integer(10) ** 400)
-    assert sg.compile(a * sp.Rational(10**30 + 1, 10**30))(a=3.0) == 3.0
+    assert sg.compile(a * sp.Rational(10**30 + 1, 10**30))(a=3.0) == pytest.approx(3, rel=1e-15)
 
 
 def test_singular_matrices():
