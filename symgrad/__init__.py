@@ -18,7 +18,24 @@ from symgrad.errors import (
     UnsupportedError,
 )
 from symgrad.formula import Formula
-from symgrad.functions import identity, relu, sigmoid, softplus, step
+from symgrad.functions import (
+    elu,
+    gelu,
+    gelu_tanh,
+    hard_sigmoid,
+    hardtanh,
+    identity,
+    leaky_relu,
+    log_sigmoid,
+    mish,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    softsign,
+    step,
+)
 from symgrad.gradient import Gradient, derive, gradient
 from symgrad.graph import Graph
 from symgrad.layers import Dense, Network
@@ -48,14 +65,25 @@ __all__ = [
     "compile",
     "derive",
     "elementwise",
+    "elu",
+    "gelu",
+    "gelu_tanh",
     "gradient",
     "half_sse",
+    "hard_sigmoid",
+    "hardtanh",
     "identity",
+    "leaky_relu",
     "load",
+    "log_sigmoid",
+    "mish",
     "mse",
     "relu",
+    "selu",
     "sigmoid",
+    "silu",
     "softplus",
+    "softsign",
     "sse",
     "step",
     "sum_columns",

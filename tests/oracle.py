@@ -44,6 +44,8 @@ def if_positive(x: Expr, then: Any, otherwise: Any) -> Expr:
     return Piecewise((then, condition), (otherwise, True), evaluate=False)
 
 
+SELU_ALPHA = sympy.Rational("1.6732632423543772848170429916717")
+SELU_SCALE = sympy.Rational("1.0507009873554804934193349852946")
 DEFINITIONS: dict[str, Callable[..., Expr]] = {
     "identity": lambda x: x,
     "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
@@ -51,6 +53,25 @@ DEFINITIONS: dict[str, Callable[..., Expr]] = {
     "relu": lambda x: if_positive(x, x, 0),
     "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
     "step": lambda x: if_positive(x, 1, 0),
+    "leaky_relu": lambda x: if_positive(x, x, x / 100),
+    "elu": lambda x: if_positive(x, x, sympy.exp(x) - 1),
+    "selu": lambda x: SELU_SCALE * if_positive(x, x, SELU_ALPHA * (sympy.exp(x) - 1)),
+    "silu": lambda x: x / (1 + sympy.exp(-x)),
+    "mish": lambda x: x * sympy.tanh(sympy.log(1 + sympy.exp(x))),
+    "softsign": lambda x: if_positive(x, x / (1 + x), x / (1 - x)),
+    "hardtanh": lambda x: if_positive(x - 1, 1, if_positive(-x - 1, -1, x)),
+    "hard_sigmoid": lambda x: if_positive(x - 3, 1, if_positive(-x - 3, 0, (x + 3) / 6)),
+    "log_sigmoid": lambda x: -sympy.log(1 + sympy.exp(-x)),
+    "gelu": lambda x: x * (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
+    "gelu_tanh": lambda x: (
+        x * (1 + sympy.tanh(sympy.sqrt(2 / sympy.pi) * (x + sympy.Rational("0.044715") * x**3))) / 2
+    ),
+    "SeluAlpha": lambda: SELU_ALPHA,
+    "SeluScale": lambda: SELU_SCALE,
+    "arctan": lambda x: sympy.atan(x),
+    "sin": lambda x: sympy.sin(x),
+    "erf": lambda x: sympy.erf(x),
+    "erfc": lambda x: 1 - sympy.erf(x),
     "sign": lambda x: if_positive(x, 1, if_positive(-x, -1, 0)),
     "Abs": lambda x: if_positive(x, x, if_positive(-x, -x, 0)),
     "Max": lambda *xs: reduce(lambda a, b: if_positive(a - b, a, b), xs),

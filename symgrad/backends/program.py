@@ -107,7 +107,7 @@ def _generated(
     arguments = {v.name: chosen[v.name] for v in made.inputs}
     quiet = BRANCHES if emitter.branching else ""
     source = f"{quiet}def {name}({', '.join(arguments.values())}):\n{body}\n"
-    kernels = "\n\n".join(functions.FUNCTIONS[kernel].kernel for kernel in emitter.kernels)
+    kernels = "\n\n".join(functions.kernels_of(emitter.kernels).values())
     return Program(name, source, kernels, arguments, form)
 
 

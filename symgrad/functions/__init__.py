@@ -12,7 +12,7 @@ name as activations have one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,6 +35,7 @@ class ScalarFunction:
         latex: The name in formulas.
         kernel: Source of a stable NumPy function of that name; empty where
             NumPy has the function under the same name.
+        needs: Names of entries whose kernels this kernel calls.
         law: The derivative in words of mathematics.
         example: A point at which the tests compare definition and derivative.
         kinks: Where the derivative jumps; the convention is the closed derivative there.
@@ -49,11 +50,21 @@ class ScalarFunction:
     example: Any
     from_value: Callable[[Any], Any] | None = None
     kernel: str = ""
+    needs: tuple[str, ...] = ()
     kinks: tuple[Any, ...] = ()
 
 
 #: Every named scalar function, by name.
 FUNCTIONS: dict[str, ScalarFunction] = {}
+#: Other names that people use.
+ALIASES = {
+    "swish": "silu",
+    "heaviside": "step",
+    "linear": "identity",
+    "logistic": "sigmoid",
+    "logsigmoid": "log_sigmoid",
+    "atan": "arctan",
+}
 _BY_CLASS: dict[Any, ScalarFunction] = {}
 
 
@@ -92,9 +103,24 @@ def activation(name: Any) -> ScalarFunction:
     """
     if name is None:
         return FUNCTIONS["identity"]
-    found = FUNCTIONS.get(name) if isinstance(name, str) else _BY_CLASS.get(name)
+    by_name = isinstance(name, str)
+    found = FUNCTIONS.get(ALIASES.get(name, name)) if by_name else _BY_CLASS.get(name)
     if found is None:
-        raise unknown("activation", name, sorted(FUNCTIONS))
+        raise unknown("activation", name, sorted([*FUNCTIONS, *ALIASES]))
+    return found
+
+
+def kernels_of(names: Iterable[str]) -> dict[str, str]:
+    """Return the sources of kernels by name, those that they call before them.
+
+    >>> list(kernels_of(["gelu"]))
+    ['erfc', 'gelu']
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        entry = FUNCTIONS[name]
+        found.update(kernels_of(entry.needs))
+        found[name] = entry.kernel
     return found
 
 
@@ -106,7 +132,8 @@ class ScalarFunctionBase(sp.Function):
     """
 
     nargs = 1
-    #: Inline code for `sympy.lambdify`, by its module; `{z}` is the argument.
+    #: Inline code for `sympy.lambdify`, by its module; `{z}` is the argument. Without it the
+    #: definition is printed.
     inline: ClassVar[dict[str, str]] = {}
 
     @classmethod
@@ -141,7 +168,7 @@ class ScalarFunctionBase(sp.Function):
 
     def _eval_rewrite(self, rule: Any, args: Any, **hints: Any) -> Any:
         """Rewrite in terms of what the definition is made of; leave every other wish alone."""
-        known = (sp.exp, sp.log, sp.tanh, sp.Piecewise, sp.Max, sp.Heaviside)
+        known = (sp.exp, sp.log, sp.tanh, sp.erf, sp.Piecewise, sp.Max, sp.Heaviside)
         return self.definition().rewrite(rule) if rule in known else None
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
@@ -150,6 +177,8 @@ class ScalarFunctionBase(sp.Function):
         return rf"{name}{power}\left({printer._print(self.args[0])}\right)"
 
     def _code(self, module: str, printer: Any) -> str:
+        if module not in self.inline:
+            return str(printer._print(self.definition()))
         z = f"({printer._print(self.args[0])})"
         parts = self.inline[module].split("@")
         # "@exp@" in a template is that function of the module, imported by the printer.
@@ -339,3 +368,46 @@ scalar_function(
     law="tanh'(z) = 1 - tanh(z)^2, the quotient rule on sinh / cosh",
     example=sp.Rational(3, 8),
 )(sp.tanh)
+
+
+# The other activations register themselves.
+from symgrad.functions.activations import (  # noqa: E402
+    elu,
+    gelu,
+    gelu_tanh,
+    hard_sigmoid,
+    hardtanh,
+    leaky_relu,
+    log_sigmoid,
+    mish,
+    selu,
+    silu,
+    softsign,
+)
+
+__all__ = [
+    "ALIASES",
+    "FUNCTIONS",
+    "ScalarFunction",
+    "ScalarFunctionBase",
+    "activation",
+    "elu",
+    "entry_of",
+    "gelu",
+    "gelu_tanh",
+    "hard_sigmoid",
+    "hardtanh",
+    "identity",
+    "kernels_of",
+    "leaky_relu",
+    "log_sigmoid",
+    "mish",
+    "relu",
+    "scalar_function",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softsign",
+    "step",
+]
