@@ -6,7 +6,15 @@ whole public API.
 
 __version__ = "0.1.0"
 
-from symgrad.algebra import broadcast, elementwise, sum_columns, sum_entries, sum_rows
+from symgrad.algebra import (
+    broadcast,
+    elementwise,
+    log_softmax,
+    softmax,
+    sum_columns,
+    sum_entries,
+    sum_rows,
+)
 from symgrad.backends.numpy import CompiledFunction, compile
 from symgrad.derivation import Adjoint, Contribution, Derivation, Rule, Step
 from symgrad.errors import (
@@ -76,12 +84,14 @@ __all__ = [
     "leaky_relu",
     "load",
     "log_sigmoid",
+    "log_softmax",
     "mish",
     "mse",
     "relu",
     "selu",
     "sigmoid",
     "silu",
+    "softmax",
     "softplus",
     "softsign",
     "sse",

@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad import functions, trees
-from symgrad.errors import UnsupportedError
+from symgrad.errors import OptionError, UnsupportedError
 from symgrad.matrices import (
     ENTRY,
     Broadcast,
@@ -26,6 +26,7 @@ from symgrad.matrices import (
     entry_symbols,
 )
 from symgrad.shapes import dimension, same_size, shape_of
+from symgrad.softmax import LogSoftmax, Softmax
 from symgrad.trees import times
 
 # ------------------------------------------------------- what users write by hand
@@ -129,6 +130,36 @@ def broadcast(value: Any, rows: Any, columns: Any) -> Any:
     shape_of(node)
     if value.is_Matrix and same_size(value.shape[0], rows) and same_size(value.shape[1], columns):
         return value
+    return node
+
+
+def softmax(matrix: Any, *, axis: int = 1) -> Any:
+    """Normalise the exponentials of every row (axis=1) or of every column (axis=0).
+
+    Raises:
+        OptionError: The axis is neither 0 nor 1.
+        ShapeError: A scalar was given.
+
+    >>> softmax(sp.MatrixSymbol("X", 2, 3))
+    softmax(X)
+    """
+    return _normalised(Softmax, matrix, axis)
+
+
+def log_softmax(matrix: Any, *, axis: int = 1) -> Any:
+    """Return the logarithm of softmax, in a form that does not underflow.
+
+    >>> log_softmax(sp.MatrixSymbol("X", 2, 3), axis=0)
+    log_softmax(X, axis=0)
+    """
+    return _normalised(LogSoftmax, matrix, axis)
+
+
+def _normalised(kind: Any, matrix: Any, axis: int) -> Any:
+    if axis not in (0, 1):
+        raise OptionError(f"axis is 1 (every row) or 0 (every column), not {axis!r}")
+    node = kind(trees.as_sympy(matrix), axis)
+    shape_of(node)
     return node
 
 
@@ -267,6 +298,8 @@ def transpose(matrix: Any) -> Any:
         return matrix.func(matrix.shape[1], matrix.shape[0])
     if isinstance(matrix, Elementwise):
         return Elementwise(matrix.function, *map(transpose, matrix.matrices))
+    if isinstance(matrix, (Softmax, LogSoftmax)):
+        return matrix.func(transpose(matrix.matrix), 1 - matrix.axis)
     if isinstance(matrix, Broadcast):
         value = matrix.args[0]
         below = transpose(value) if value.is_Matrix else value

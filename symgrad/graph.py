@@ -21,6 +21,7 @@ from symgrad import trees
 from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows
 from symgrad.shapes import Shape, Variable, name_of, numpy_shape, shape_of, worded
+from symgrad.softmax import LogSoftmax, Softmax
 
 #: Above this many nodes a formula is not written out as one SymPy expression.
 NODE_BUDGET = 200_000
@@ -363,7 +364,7 @@ def _next_name(prefix: str, count: int, taken: set[str]) -> str:
 
 def _acts(node: Any) -> bool:
     """Tell whether a derivative refers to the node's value, as tanh' = 1 - tanh^2 does."""
-    heads = (sp.Function, Elementwise, sp.Inverse, sp.Determinant)
+    heads = (sp.Function, Elementwise, sp.Inverse, sp.Determinant, Softmax, LogSoftmax)
     return isinstance(node, heads) and not isinstance(node, sp.Piecewise)
 
 
@@ -405,6 +406,13 @@ def _declared_layout(variable: Variable) -> str:
     return (SCALAR, COLUMN, FULL)[len(variable.shape)]
 
 
+#: Nodes that are held as what is below them.
+ENTRYWISE = (
+    *(sp.MatAdd, sp.HadamardProduct, sp.HadamardPower, Elementwise),
+    *(Softmax, LogSoftmax),
+)
+
+
 def layout_of(expression: Any, held: Mapping[Any, str]) -> str:
     """Tell how the value of an expression is held; see `layouts`."""
     found: dict[Any, str] = {}
@@ -427,7 +435,7 @@ def _node_layout(node: Any, below: list[str]) -> str:
         return COLUMN
     if isinstance(node, (sp.MatrixBase, sp.FunctionMatrix)):
         return COLUMN if node.shape[1] == 1 else FULL
-    if isinstance(node, (sp.MatAdd, sp.HadamardProduct, sp.HadamardPower, Elementwise)):
+    if isinstance(node, ENTRYWISE):
         kinds = {kind for kind in below if kind != SCALAR}
         return kinds.pop() if len(kinds) == 1 else FULL
     return FULL
@@ -479,6 +487,6 @@ def _cost(node: Any) -> tuple[str, int]:
         return "reductions", 1
     if isinstance(node, (sp.Add, sp.Mul, sp.MatAdd, sp.HadamardProduct)):
         return "elementwise", len(node.args) - 1
-    if isinstance(node, (sp.Function, sp.Pow, Elementwise, sp.HadamardPower)):
+    if isinstance(node, (sp.Function, sp.Pow, *ENTRYWISE)):
         return "elementwise", 1
     return "", 0

@@ -130,6 +130,14 @@ def broadcast(value: Any, rows: Any, columns: Any) -> ImmutableDenseMatrix:
     return table(rows, columns, lambda i, j: value[i % value.rows, j % value.cols])
 
 
+def softmax(a: ImmutableDenseMatrix, axis: int) -> ImmutableDenseMatrix:
+    """The exponentials over their sum along the rows (axis 1) or the columns (axis 0)."""
+    if axis == 0:
+        return softmax(a.T, 1).T
+    e = a.applyfunc(sympy.exp)
+    return table(a.rows, a.cols, lambda i, j: e[i, j] / Add(*e[i, :]))
+
+
 NODES: dict[str, Callable[..., Value]] = {
     "MatAdd": lambda *terms: entrywise(Add, *terms),
     "MatMul": lambda *factors: reduce(operator.mul, factors),
@@ -144,6 +152,8 @@ NODES: dict[str, Callable[..., Value]] = {
     "OneMatrix": lambda rows, columns: table(rows, columns, lambda i, j: 1),
     "Identity": lambda n: ImmutableDenseMatrix.eye(size(n)),
     "MatrixElement": lambda a, i, j: a[size(i), size(j)],
+    "Softmax": lambda a, axis: softmax(a, size(axis)),
+    "LogSoftmax": lambda a, axis: softmax(a, size(axis)).applyfunc(sympy.log),
     "SumEntries": lambda a: Add(*a),
     "SumRows": lambda a: table(1, a.cols, lambda _, j: Add(*a[:, j])),
     "SumColumns": lambda a: table(a.rows, 1, lambda i, _: Add(*a[i, :])),

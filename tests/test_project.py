@@ -27,6 +27,7 @@ ROOMS = (
     "functions",
     "shapes",
     "matrices",
+    "softmax",
     "algebra",
     "graph",
     "bare",

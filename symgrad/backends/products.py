@@ -63,6 +63,14 @@ class Emitter(IndexedEmitter):
         finally:
             self.inside = outer
 
+    def _softmax(self, expr: Any) -> Code:
+        code = self._exact(expr.matrix)
+        if code.layout == (COLUMN if expr.axis else ROW):  # a single entry along the axis
+            code = Code(self.as_layout(expr.matrix, FULL), ATOM, FULL)
+        self.kernels[expr.name] = None
+        axis = -1 if expr.axis or code.layout == COLUMN else -2
+        return Code(f"{expr.name}({code.text}, axis={axis})", ATOM, code.layout)
+
     def _broadcast(self, expr: Any) -> Code:
         code = self.emit(expr.args[0])
         if code.layout == FULL or code.layout == SCALAR or not code.exact:

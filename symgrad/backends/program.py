@@ -16,6 +16,7 @@ from symgrad.backends.stacked import StackedEmitter
 from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph
 from symgrad.shapes import Variable, name_of
+from symgrad.softmax import KERNELS
 
 #: Branches that are not taken may leave their domain; their values are not used.
 BRANCHES = '@np.errstate(divide="ignore", invalid="ignore", over="ignore")\n'
@@ -88,7 +89,7 @@ def _generated(
     symbols = made.symbols
     names = [*(v.name for v in made.inputs), *made.defined_names, *map(str, made.sizes)]
     outs = [f"result_{k}" for k in range(len(outputs))]
-    chosen = identifiers(names, reserved=[*functions.FUNCTIONS, name, *RESERVED, *outs])
+    chosen = identifiers(names, reserved=[*functions.FUNCTIONS, *KERNELS, name, *RESERVED, *outs])
     held = graphs.layouts(made)
     known = {symbol: chosen[key] for key, symbol in symbols.items()}
     known.update({size: chosen[str(size)] for size in made.sizes})
@@ -107,8 +108,15 @@ def _generated(
     arguments = {v.name: chosen[v.name] for v in made.inputs}
     quiet = BRANCHES if emitter.branching else ""
     source = f"{quiet}def {name}({', '.join(arguments.values())}):\n{body}\n"
-    kernels = "\n\n".join(functions.kernels_of(emitter.kernels).values())
+    kernels = "\n\n".join(_kernels(emitter.kernels))
     return Program(name, source, kernels, arguments, form)
+
+
+def _kernels(names: Iterable[str]) -> list[str]:
+    """Return the sources of helper functions, each after those that it calls."""
+    found = dict(functions.kernels_of(name for name in names if name in functions.FUNCTIONS))
+    found.update({name: KERNELS[name] for name in names if name in KERNELS})
+    return list(found.values())
 
 
 def _size_source(

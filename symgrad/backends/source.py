@@ -28,6 +28,7 @@ from symgrad.matrices import (
     UnitMatrix,
 )
 from symgrad.shapes import name_of
+from symgrad.softmax import LogSoftmax, Softmax
 
 # How tightly a text holds together, from loosest to tightest.
 COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)
@@ -409,6 +410,8 @@ _METHODS: dict[Any, str] = {
     sp.HadamardPower: "_hadamard_power",
     Elementwise: "_elementwise",
     Broadcast: "_broadcast",
+    Softmax: "_softmax",
+    LogSoftmax: "_softmax",
     sp.Transpose: "_transpose",
     SumRows: "_sum_rows",
     SumColumns: "_sum_columns",

@@ -20,6 +20,7 @@ from symgrad.formula import Formula
 from symgrad.graph import Graph, Label, check
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows, UnitMatrix
 from symgrad.shapes import ASSUMPTIONS, Variable, dimension, name_of, numpy_shape
+from symgrad.softmax import LogSoftmax, Softmax
 
 _HEADS: dict[str, Any] = {
     head.__name__: head
@@ -27,7 +28,7 @@ _HEADS: dict[str, Any] = {
         *(sp.Add, sp.Mul, sp.Pow, sp.MatAdd, sp.MatMul, sp.HadamardProduct, sp.HadamardPower),
         *(sp.Transpose, sp.Trace, sp.Inverse, sp.Determinant, sp.MatPow, MatrixElement),
         *(sp.ZeroMatrix, sp.OneMatrix, sp.Identity, sp.FunctionMatrix, UnitMatrix),
-        *(Broadcast, Elementwise, SumColumns, SumEntries, SumRows),
+        *(Broadcast, Elementwise, SumColumns, SumEntries, SumRows, Softmax, LogSoftmax),
         *(sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2),
         *(sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.acosh, sp.atanh, sp.sec, sp.csc, sp.cot),
         *(sp.sech, sp.csch, sp.coth, sp.Abs, sp.sign, sp.floor, sp.ceiling, sp.Heaviside),

@@ -14,6 +14,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symgrad import functions, trees
 from symgrad.algebra import (
     add,
+    broadcast,
     elementwise,
     hadamard,
     multiply,
@@ -36,6 +37,7 @@ from symgrad.matrices import (
 )
 from symgrad.rules import Pull, derivative_rule, partial
 from symgrad.rules.scalars import local_derivative
+from symgrad.softmax import LogSoftmax, Softmax
 
 
 def _x(name: str = "x") -> Any:
@@ -242,6 +244,38 @@ def _repetition(node: Any, g: Any, value: Any, active: Any) -> Pull:
     if below.shape[1] == 1 and g.shape[1] != 1:
         gathered = sum_columns(gathered)
     yield below, gathered, sp.S.One
+
+
+def _along(matrix: Any, axis: int) -> Any:
+    """Repeat the sums of every row (axis 1) or column (axis 0) over it."""
+    sums = sum_columns(matrix) if axis else sum_rows(matrix)
+    return broadcast(sums, *matrix.shape)
+
+
+@derivative_rule(
+    Softmax,
+    name="softmax",
+    law="for P = softmax(Z) with adjoint G: the adjoint of Z is P o (G - (G o P) 1 1')",
+    reason="dP_ij = P_ij (dZ_ij - sum over k of P_ik dZ_ik), by the quotient rule",
+    example=lambda: sum_entries(hadamard(Softmax(_m()), _m(name="B"))),
+)
+def _softmax(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.matrix in active:
+        inner = _along(hadamard(g, value), node.axis)
+        yield node.matrix, hadamard(value, add(g, scale(-1, inner))), value
+
+
+@derivative_rule(
+    LogSoftmax,
+    name="logarithm of softmax",
+    law="for C = log softmax(Z) with adjoint G: the adjoint of Z is G - softmax(Z) o (G 1 1')",
+    reason="dC_ij = dZ_ij - sum over k of P_ik dZ_ik, because C_ij = Z_ij - log sum exp(Z_ik)",
+    example=lambda: sum_entries(hadamard(LogSoftmax(_m(), 0), _m(name="B"))),
+)
+def _log_softmax(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.matrix in active:
+        local = Softmax(node.matrix, node.axis)
+        yield node.matrix, add(g, scale(-1, hadamard(local, _along(g, node.axis)))), local
 
 
 @derivative_rule(
