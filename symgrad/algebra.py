@@ -130,7 +130,8 @@ def broadcast(value: Any, rows: Any, columns: Any) -> Any:
     shape_of(node)
     if value.is_Matrix and same_size(value.shape[0], rows) and same_size(value.shape[1], columns):
         return value
-    return node
+    coefficient, rest = split_coefficient(value)
+    return node if coefficient == 1 else scale(coefficient, Broadcast(rest, rows, columns))
 
 
 def softmax(matrix: Any, *, axis: int = 1) -> Any:
@@ -337,5 +338,14 @@ def hadamard(*factors: Any) -> Any:
 
 
 trees.CONSTRUCTORS.update(
-    {sp.MatAdd: add, sp.MatMul: multiply, sp.Transpose: transpose, sp.HadamardProduct: hadamard}
+    {
+        sp.MatAdd: add,
+        sp.MatMul: multiply,
+        sp.Transpose: transpose,
+        sp.HadamardProduct: hadamard,
+        SumEntries: sum_entries,
+        SumRows: sum_rows,
+        SumColumns: sum_columns,
+        Broadcast: broadcast,
+    }
 )

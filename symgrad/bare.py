@@ -19,6 +19,7 @@ from symgrad import algebra, trees
 from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
 from symgrad.matrices import Broadcast, SumEntries
 from symgrad.shapes import Variable, name_of, same_shape_by_name, shape_of, worded
+from symgrad.spelling import spelled
 
 
 def sizes_of(symbol: Any, ranges: Mapping[Any, Any]) -> tuple[Any, ...]:
@@ -195,7 +196,7 @@ def normalized(expression: Any) -> Any:
         raise UnsupportedError(
             f"`{expression}` is a {type(expression).__name__}, not an expression"
         )
-    expression = trees.rebuild(unified(expression), _own_form)
+    expression = spelled(trees.rebuild(unified(expression), _own_form))
     # A 1x1 matrix that came out of an operation is a scalar in disguise.
     if shape_of(expression) != (1, 1) or isinstance(expression, (sp.MatrixSymbol, sp.MatrixBase)):
         return expression

@@ -84,6 +84,7 @@ class Adjoint:
         value: That sum.
         kept: Whether the adjoint is a definition of the result; otherwise it is written
             out where it is used.
+        rewrites: What was simplified to get from that sum to `value`: rule, before, after.
     """
 
     variable: Any
@@ -91,6 +92,7 @@ class Adjoint:
     contributions: tuple[Contribution, ...]
     value: Any
     kept: bool
+    rewrites: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

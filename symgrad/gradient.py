@@ -17,7 +17,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad import graph as graphs
-from symgrad import trees
+from symgrad import simplify, trees
 from symgrad.algebra import add
 from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
 from symgrad.errors import OptionError, ShapeError, checks_options, listed, unknown
@@ -301,14 +301,16 @@ def _finished(sweep: _Sweep) -> Derivation:
 
 def _written_out(sweep: _Sweep) -> tuple[Adjoint, ...]:
     """Write adjoints that are used once where they are used; keep deltas and gradients."""
-    parts = [_parts_of(adjoint.value) for adjoint in sweep.adjoints]
+    known = _Known.of(sweep.graph)
+    adjoints = [known.simpler(adjoint) for adjoint in sweep.adjoints]
+    parts = [_parts_of(adjoint.value) for adjoint in adjoints]
     uses = Counter(child for found in parts for child in found)
     values: dict[Any, Any] = {}
     done = []
-    for adjoint, found in zip(sweep.adjoints, parts, strict=True):
-        value = adjoint.value
+    for adjoint, found in zip(adjoints, parts, strict=True):
         if not values.keys().isdisjoint(found):
-            value = trees.replace(value, values)
+            adjoint = known.simpler(replace(adjoint, value=trees.replace(adjoint.value, values)))
+        value = adjoint.value
         label = sweep.labels[name_of(adjoint.symbol)]
         named = label.role == "gradient" or label.letter == "delta"
         shared = uses[adjoint.symbol] > 1 and not graphs.is_trivial(value)
@@ -317,6 +319,26 @@ def _written_out(sweep: _Sweep) -> tuple[Adjoint, ...]:
             values[adjoint.symbol] = value
         done.append(replace(adjoint, value=value, kept=kept))
     return tuple(done)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What simplification may use: facts about inputs, and values that have a name."""
+
+    facts: Any
+    named: Mapping[Any, Any]
+
+    @staticmethod
+    def of(graph: Graph) -> _Known:
+        named = {e: s for s, e in graph.definitions if isinstance(e, simplify.NAMED)}
+        return _Known(simplify.facts_of(graph.inputs, graph.definitions), named)
+
+    def simpler(self, adjoint: Adjoint) -> Adjoint:
+        nodes = list(trees.postorder(adjoint.value))
+        if len(nodes) > LONGEST or not simplify.may_simplify(nodes):
+            return adjoint
+        value, applied = simplify.simplified(adjoint.value, self.facts, self.named)
+        return replace(adjoint, value=value, rewrites=adjoint.rewrites + applied)
 
 
 #: An adjoint of more parts keeps its name, so that the cost stays linear in the depth.

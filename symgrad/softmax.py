@@ -57,13 +57,15 @@ class _Normalised(_Node, sp.MatrixExpr):
     def _total(self, i: Any, j: Any, **kwargs: Any) -> Any:
         """Add up the exponentials of the row (or column) of an entry."""
         size = sp.sympify(self.shape[self.axis])
-        place = (lambda k: (i, k)) if self.axis else (lambda k: (k, j))
+
+        def term(k: Any) -> Any:
+            place = (i, k) if self.axis else (k, j)
+            return sp.exp(self.matrix._entry(*place, **kwargs))
+
         if size.is_Integer:
-            return sp.Add(
-                *(sp.exp(self.matrix._entry(*place(sp.Integer(k)), **kwargs)) for k in range(size))
-            )
+            return sp.Add(*(term(sp.Integer(k)) for k in range(size)))
         index = sp.Dummy("k", integer=True)
-        return sp.Sum(sp.exp(self.matrix._entry(*place(index), **kwargs)), (index, 0, size - 1))
+        return sp.Sum(term(index), (index, 0, size - 1))
 
     def _eval_transpose(self) -> Any:
         return self.func(sp.transpose(self.matrix), 1 - self.axis)

@@ -61,6 +61,7 @@ DEFINITIONS: dict[str, Callable[..., Expr]] = {
     "softsign": lambda x: if_positive(x, x / (1 + x), x / (1 - x)),
     "hardtanh": lambda x: if_positive(x - 1, 1, if_positive(-x - 1, -1, x)),
     "hard_sigmoid": lambda x: if_positive(x - 3, 1, if_positive(-x - 3, 0, (x + 3) / 6)),
+    "log1pexp": lambda x: sympy.log(1 + sympy.exp(x)),
     "log_sigmoid": lambda x: -sympy.log(1 + sympy.exp(-x)),
     "gelu": lambda x: x * (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
     "gelu_tanh": lambda x: (

@@ -31,7 +31,7 @@ GRADIENTS = [
     ((w * x + b - y) ** 2, b, r"2 (w x + b - y)"),
     (sg.sum_entries(sp.HadamardPower(X * W - Y, 2)), W, r"2 X^{\top} (X W - Y)"),
     (sp.Trace(A * X.subs({n: 3, d: 3})), sp.MatrixSymbol("X", 3, 3), r"A^{\top}"),
-    (v.T * A * v, v, r"A v + A^{\top} v"),
+    (v.T * A * v, v, r"(A + A^{\top}) v"),
     (sp.log(sp.Determinant(A)), A, r"A^{-\top}"),
     (sp.exp(-lam * x), lam, r"-e^{-\lambda x} x"),
     (sp.sqrt(v.T * v), v, r"\frac{1}{\sqrt{v^{\top} v}} v"),

@@ -29,6 +29,7 @@ ROOMS = (
     "matrices",
     "softmax",
     "algebra",
+    "spelling",
     "graph",
     "bare",
     "formula",

@@ -267,10 +267,9 @@ class hard_sigmoid(ScalarFunctionBase):
 @scalar_function(
     "log_sigmoid",
     definition=lambda z: -sp.log(1 + sp.exp(-z)),
-    derivative=lambda z: sigmoid(-z),
-    from_value=lambda a: 1 - sp.exp(a),
+    derivative=lambda z: 1 - sigmoid(z),
     latex=r"\log\sigma",
-    law="(log sigma)'(z) = sigma'(z)/sigma(z) = 1 - sigma(z) = sigma(-z)",
+    law="(log sigma)'(z) = sigma'(z)/sigma(z) = 1 - sigma(z)",
     kernel="""\
 def log_sigmoid(z):
     return -np.logaddexp(0.0, -z)
@@ -281,7 +280,7 @@ class log_sigmoid(ScalarFunctionBase):
     """The logarithm of the logistic function, without underflow.
 
     >>> log_sigmoid(sp.Symbol("z", real=True)).fdiff()
-    sigmoid(-z)
+    1 - sigmoid(z)
     """
 
     inline: ClassVar[dict[str, str]] = {
@@ -294,6 +293,30 @@ class log_sigmoid(ScalarFunctionBase):
     def at(cls, z: Any, precision: int) -> Any:
         """Return the value at a number, -softplus(-z)."""
         return -softplus.at(-z, precision)
+
+
+@scalar_function(
+    "log1pexp",
+    definition=lambda z: sp.log(1 + sp.exp(z)),
+    derivative=lambda z: sigmoid(z),
+    latex=r"\operatorname{log1pexp}",
+    law="d/dz log(1 + exp(z)) = exp(z) / (1 + exp(z)) = sigma(z)",
+    kernel="""\
+def log1pexp(z):
+    return np.logaddexp(0.0, z)
+""",
+    example=sp.Rational(-3, 5),
+)
+class log1pexp(softplus):
+    r"""What people write as log(1 + exp(z)), and is printed so: softplus, computed stably.
+
+    >>> print(sp.latex(log1pexp(sp.Symbol("z"))))
+    \log\left(1 + e^{z}\right)
+    """
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\log{power}\left(1 + e^{{{printer._print(self.args[0])}}}\right)"
 
 
 @scalar_function(

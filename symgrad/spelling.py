@@ -1,0 +1,298 @@
+"""Rewrite rules and the engine that applies them; the stable spellings of formulas.
+
+A `Rewrite` says the same in another form; its law and its example are tested
+numerically and exactly, as those of derivative rules are. At every node the
+cheapest of all forms that the rules offer is taken, and only if it is cheaper
+than what stood there: so the result does not depend on the order of the rules,
+rewriting it again changes nothing, and the engine ends.
+
+The rules of this room recognise what has a numerically stable form, such as
+log(1 + exp(z)), while an expression is read in: printed it looks as before,
+compiled it does not overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+
+from symgrad import functions, trees
+from symgrad.matrices import ENTRY, Broadcast, Elementwise
+from symgrad.softmax import LogSoftmax, Softmax
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of symbols.
+
+    Attributes:
+        normal: Pairs of a matrix symbol and an axis along which its entries sum to one.
+        sums: Tuples of scalars that sum to one.
+    """
+
+    normal: frozenset[tuple[Any, int]] = frozenset()
+    sums: tuple[tuple[Any, ...], ...] = ()
+
+
+#: No facts at all.
+NOTHING = Facts()
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """One way to write the same differently.
+
+    Attributes:
+        name: What a derivation calls it.
+        law: What it says, in one line.
+        heads: The classes of nodes to which it may apply.
+        example: Builds an expression (and the facts it needs) to which it does apply.
+        apply: From a node and facts to the new form, or None.
+    """
+
+    name: str
+    law: str
+    heads: tuple[type, ...]
+    example: Callable[[], tuple[Any, Facts]]
+    apply: Callable[[Any, Facts], Any]
+
+
+@dataclass
+class Registry:
+    """Rewrites by the class of the node to which they apply."""
+
+    rules: list[Rewrite] = field(default_factory=list)
+
+    def rule(
+        self, *heads: type, name: str, law: str, example: Callable[[], Any]
+    ) -> Callable[[Any], Any]:
+        """Register a rewrite (a decorator)."""
+
+        def register(apply: Any) -> Any:
+            def made() -> tuple[Any, Facts]:
+                built = example()
+                return built if isinstance(built, tuple) else (built, Facts())
+
+            self.rules.append(Rewrite(name, law, heads, made, apply))
+            return apply
+
+        return register
+
+    @property
+    def heads(self) -> tuple[type, ...]:
+        """The classes of nodes to which any rule may apply."""
+        return tuple({head: None for rule in self.rules for head in rule.heads})
+
+
+#: An applied rewrite: the rule, the node before, the node after.
+Applied = tuple[Rewrite, Any, Any]
+
+
+def rewrite(
+    expression: Any, rules: Iterable[Rewrite], facts: Facts = NOTHING
+) -> tuple[Any, tuple[Applied, ...]]:
+    """Rewrite an expression until no rule offers a cheaper form.
+
+    Args:
+        expression: A scalar or a matrix expression.
+        rules: The rules that may be applied.
+        facts: What is known of its symbols.
+
+    Returns:
+        The new expression, and what was applied, in order.
+    """
+    rules = tuple(rules)
+    applied: list[Applied] = []
+    while True:
+        done: dict[Any, Any] = {}
+        changed = False
+        for node in trees.postorder(expression):
+            built = trees.remade(node, [done[child] for child in trees.children(node)])
+            best = _cheapest(built, rules, facts)
+            if best is not None:
+                applied.append((best[0], built, best[1]))
+                built, changed = best[1], True
+            done[node] = built
+        expression = done[expression]
+        if not changed:
+            return expression, tuple(applied)
+
+
+def _cheapest(node: Any, rules: Iterable[Rewrite], facts: Facts) -> tuple[Rewrite, Any] | None:
+    found = []
+    for rule in rules:
+        if isinstance(node, rule.heads):
+            new = rule.apply(node, facts)
+            if new is not None and new != node:
+                found.append((cost(new), sp.srepr(new), rule.name, rule, new))
+    if not found:
+        return None
+    price, _, _, rule, new = min(found, key=lambda offer: offer[:3])
+    return (rule, new) if price < cost(node) else None
+
+
+def cost(expression: Any) -> float:
+    """Count what a reader has to read: symbols, operations, functions.
+
+    >>> x = sp.Symbol("x")
+    >>> cost(x + 1) < cost(sp.log(1 + sp.exp(x)))
+    True
+    """
+    prices: dict[Any, float] = {}
+    for node in trees.postorder(expression):
+        prices[node] = _own_price(node) + sum(prices[child] for child in _read(node))
+    return prices[expression]
+
+
+def _read(node: Any) -> tuple[Any, ...]:
+    """Return the children that a reader reads: not the sizes of what is repeated."""
+    if isinstance(node, (sp.OneMatrix, sp.ZeroMatrix, sp.Identity)):
+        return ()
+    below = trees.children(node)
+    return below[:1] if isinstance(node, (Broadcast, Softmax, LogSoftmax)) else below
+
+
+def _own_price(node: Any) -> float:
+    if node.is_Symbol or isinstance(node, (sp.MatrixSymbol, sp.Indexed)):
+        return 0.5 if isinstance(node, sp.Dummy) else 1.0
+    if node.is_Number:
+        return 0.5 if abs(node) == 1 else 1.0
+    if isinstance(node, (sp.Add, sp.Mul, sp.MatAdd, sp.MatMul, sp.HadamardProduct)):
+        return len(node.args) - 1.0
+    if isinstance(node, Elementwise):
+        return 1.0 + 3.0 * (len(node.matrices) - 1)
+    if isinstance(node, functions.ScalarFunctionBase):
+        # Its definition is longer, or it would not have a name.
+        return 1.0
+    if isinstance(node, (Softmax, LogSoftmax, sp.OneMatrix, sp.ZeroMatrix, sp.Identity)):
+        return 1.0
+    return 2.0
+
+
+# ----------------------------------------------------------------- spellings
+
+#: The rules that are applied while an expression is read in.
+SPELLINGS = Registry()
+
+
+def _x() -> Any:
+    return sp.Symbol("x", real=True)
+
+
+def _exponent(term: Any) -> Any:
+    """Return u of exp(u), or None."""
+    return term.args[0] if isinstance(term, sp.exp) else None
+
+
+def _one_plus_exp(node: Any) -> Any:
+    """Return u of 1 + exp(u), or None."""
+    if not isinstance(node, sp.Add) or len(node.args) != 2 or node.args[0] != 1:
+        return None
+    return _exponent(node.args[1])
+
+
+@SPELLINGS.rule(
+    sp.log,
+    name="softplus",
+    law="log(1 + exp(u)) = softplus(u)",
+    example=lambda: sp.log(1 + sp.exp(2 * _x())),
+)
+def _softplus(node: Any, facts: Facts) -> Any:
+    u = _one_plus_exp(node.args[0])
+    return None if u is None else functions.log1pexp(u)
+
+
+@SPELLINGS.rule(
+    sp.Pow,
+    name="logistic function",
+    law="1/(1 + exp(-u)) = sigma(u)",
+    example=lambda: 1 / (1 + sp.exp(-_x())),
+)
+def _logistic(node: Any, facts: Facts) -> Any:
+    u = _one_plus_exp(node.base)
+    if u is None or not node.exp.is_Integer or node.exp >= 0:
+        return None
+    return functions.sigmoid(-u) ** -node.exp
+
+
+@SPELLINGS.rule(
+    sp.Mul,
+    name="logistic function",
+    law="exp(u)/(1 + exp(u)) = sigma(u)",
+    example=lambda: sp.exp(_x()) / (1 + sp.exp(_x())),
+)
+def _logistic_quotient(node: Any, facts: Facts) -> Any:
+    args = list(node.args)
+    for factor in args:
+        if not isinstance(factor, functions.sigmoid):
+            continue
+        # exp(u) sigma(-u) = sigma(u)
+        for other in args:
+            u = _exponent(other)
+            if u is not None and sp.expand(u + factor.args[0]) == 0:
+                rest = [arg for arg in args if arg is not factor and arg is not other]
+                return sp.Mul(*rest, functions.sigmoid(u))
+    return None
+
+
+@SPELLINGS.rule(
+    sp.log,
+    name="logarithm of the logistic function",
+    law="log(sigma(u)) keeps its digits where sigma(u) underflows",
+    example=lambda: sp.log(functions.sigmoid(_x())),
+)
+def _log_sigmoid(node: Any, facts: Facts) -> Any:
+    below = node.args[0]
+    if isinstance(below, functions.sigmoid):
+        return functions.log_sigmoid(below.args[0])
+    return None
+
+
+@SPELLINGS.rule(
+    sp.log,
+    name="logarithm of the logistic function",
+    law="log(1 - sigma(u)) = log(sigma(-u))",
+    example=lambda: sp.log(1 - functions.sigmoid(_x())),
+)
+def _log_one_minus_sigmoid(node: Any, facts: Facts) -> Any:
+    u = one_minus_sigmoid(node.args[0])
+    return None if u is None else functions.log_sigmoid(-u)
+
+
+def one_minus_sigmoid(node: Any) -> Any:
+    """Return u of 1 - sigma(u), or None.
+
+    >>> one_minus_sigmoid(1 - functions.sigmoid(sp.Symbol("u")))
+    u
+    """
+    if not isinstance(node, sp.Add) or len(node.args) != 2 or node.args[0] != 1:
+        return None
+    coefficient, rest = node.args[1].as_coeff_Mul()
+    return rest.args[0] if coefficient == -1 and isinstance(rest, functions.sigmoid) else None
+
+
+@SPELLINGS.rule(
+    Elementwise,
+    name="logarithm of softmax",
+    law="log(softmax(Z)) entry by entry keeps its digits where softmax(Z) underflows",
+    example=lambda: Elementwise(
+        sp.Lambda(ENTRY, sp.log(ENTRY)), Softmax(sp.MatrixSymbol("Z", 2, 3))
+    ),
+)
+def _log_softmax(node: Any, facts: Facts) -> Any:
+    below = node.matrices[0]
+    if node.function.expr == sp.log(ENTRY) and isinstance(below, Softmax):
+        return LogSoftmax(below.matrix, below.axis)
+    return None
+
+
+def spelled(expression: Any) -> Any:
+    """Write what has a stable form in it.
+
+    >>> spelled(sp.log(1 + sp.exp(sp.Symbol("x", real=True))))
+    log1pexp(x)
+    """
+    return rewrite(expression, SPELLINGS.rules)[0]
