@@ -100,11 +100,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _divergence(fit: Fit, options: argparse.Namespace) -> str:
     """Say what the error says, to someone who has options and files but no error object."""
-    said = f"training {fit.stopped}"
-    if "learning_rate" in options:
-        said += f"; a smaller --learning-rate than {options.learning_rate:g} may help"
-        said += "; the parameters printed are the last good ones"
-    return said
+    hint = ""
+    if fit.stopped.startswith("diverged at the start"):
+        hint = "; data on a smaller scale may help, as --standardize inputs makes them"
+    elif "learning_rate" in options:
+        hint = f"; a smaller --learning-rate than {options.learning_rate:g} may help"
+    return f"training {fit.stopped}{hint}"
 
 
 def _checked_output(path: str | None, endings: Sequence[str]) -> None:
@@ -143,10 +144,7 @@ def _add_demo(verbs: Any) -> None:
         [
             ("", "the article's 14 ages; files go to symgrad-demo/"),
             ("--data other.csv", "a file of two columns with a header: input, target"),
-            (
-                "--data big.csv --inputs dose --target response",
-                "two of the columns of a larger file",
-            ),
+            ("--data big.csv --inputs dose --target response", "two columns of a larger file"),
             ("--data other.csv --at 12.5 --output folder", "predict at 12.5; files go to folder/"),
         ],
     )
@@ -470,8 +468,8 @@ def _read_data(options: argparse.Namespace) -> tuple[Any, Any]:
 
 def _finish(fit: Fit, output: str | None) -> None:
     ended = f"{fit.stopped};" if fit.stopped.startswith("diverged") else fit.stopped
-    print(f"{ended} after {counted(fit.epochs, 'epoch')}: loss {fit.losses[0]:.8g} -> ", end="")
-    print(f"{fit.losses[-1]:.8g}")
+    losses = f"loss {fit.losses[0]:.8g} -> {fit.losses[-1]:.8g}"
+    print(f"{ended} after {counted(fit.epochs, 'epoch')}: {losses}")
     for name, value in fit.parameters.items():
         shown = np.array2string(np.asarray(value), precision=8, separator=", ", prefix=f"{name} = ")
         print(f"{name} = {shown}")

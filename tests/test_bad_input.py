@@ -126,6 +126,13 @@ def test_empty_arrays_are_refused_in_every_form(batch, wrt):
         sg.compile(loss, wrt, batch=batch)({**parameters, **given})
 
 
+def test_a_start_that_is_not_finite_is_not_the_learning_rates_fault():
+    with pytest.raises(sg.DivergenceError, match="smaller start values, or data on a smaller") as e:
+        NET.fit(X * 1e300, Y * 1e300)
+    assert "learning rate" not in str(e.value)
+    assert e.value.fit.epochs == 0
+
+
 @pytest.fixture(scope="module")
 def fit():
     return NET.fit(X, Y, epochs=1, seed=0)

@@ -104,6 +104,15 @@ def test_training_that_diverges_keeps_the_last_good_model(capsys, ages, tmp_path
     assert "wrote" in out
 
 
+def test_a_start_that_is_not_finite_is_not_the_learning_rates_fault(capsys, tmp_path):
+    path = tmp_path / "huge.csv"
+    path.write_text("a,y\n1e300,1\n2,1e300\n")
+    code, _, err = run(capsys, "train", str(path), "--target", "y", "--layers", "1-1")
+    assert code == 1
+    assert "--standardize inputs" in err
+    assert "learning-rate" not in err
+
+
 BAD = [
     (["derive", "--layers", "3"], "has no layer"),
     (["derive", "--layers", "3-2:sigmod"], "unknown activation `sigmod`; did you mean `sigmoid`?"),

@@ -142,6 +142,9 @@ def _loss(given: Any) -> Formula:
 
 
 def _divergence(fit: Fit, learning_rate: Any) -> str:
+    if fit.stopped.startswith("diverged at the start"):
+        # No step was taken, so that the learning rate is not to blame.
+        return f"training {fit.stopped}; smaller start values, or data on a smaller scale, may help"
     return (
         f"training {fit.stopped}; a smaller learning rate than {learning_rate} may help. The last "
         f"good parameters, after epoch {fit.epochs}, are in this error's .fit"
