@@ -6,29 +6,48 @@ Exit codes: 0 done, 1 failed (bad data, divergence), 2 bad usage.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from symgrad import demo, errors, losses
+from symgrad.backends.module import check_place
 from symgrad.backends.numpy import compile as compiled
 from symgrad.derivation import DETAILS
 from symgrad.formats import text
 from symgrad.gradient import derive
 from symgrad.layers import Dense, Network
-from symgrad.training import Fit, train
+from symgrad.training import Fit, tables, train
 from symgrad.training.initializers import INITIALIZERS
 from symgrad.training.optimizers import OPTIMIZERS
+from symgrad.training.progress import Progress
+from symgrad.training.samples import counted
 
 FORMS = ("rows", "columns", "scalars")
 _LAYERS_HELP = (
     "inputs, then units[:activation] of every layer: 3-2:sigmoid-2:sigmoid has three inputs and "
     "two sigmoid layers of two units"
 )
+_GRAMMAR = "write inputs-units[:activation]-units[:activation]-..., such as 3-2:sigmoid-1"
+
+#: What a slip of the keyboard may ask for at most, before it fills the memory or takes hours.
+MOST_UNITS = 1_000_000
+MOST_WEIGHTS = 100_000_000
+MOST_SCALARS = 10_000
+
+#: What `derive --format` takes, and what the endings of its files mean.
+_FORMATS = {
+    "text": "text",
+    "tex": "latex",
+    "latex": "latex",
+    "md": "markdown",
+    "markdown": "markdown",
+}
+_ENDINGS = {".tex": "latex", ".md": "markdown"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (errors.OptionError, errors.ShapeError, errors.UnsupportedError) as error:
         print(f"symgrad: {error}", file=sys.stderr)
         return 2
+    except errors.DivergenceError as error:
+        print(f"symgrad: {_divergence(error.fit, options)}", file=sys.stderr)
+        return 1
     except errors.SymgradError as error:
         print(f"symgrad: {error}", file=sys.stderr)
         return 1
@@ -76,12 +98,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _verb(verbs: Any, name: str, run: Any, says: str, examples: Sequence[str]) -> Any:
+def _divergence(fit: Fit, options: argparse.Namespace) -> str:
+    """Say what the error says, to someone who has options and files but no error object."""
+    hint = ""
+    if fit.stopped.startswith("diverged at the start"):
+        hint = "; data on a smaller scale may help, as --standardize inputs makes them"
+    elif "learning_rate" in options:
+        hint = f"; a smaller --learning-rate than {options.learning_rate:g} may help"
+    return f"training {fit.stopped}{hint}"
+
+
+def _checked_output(path: str | None, endings: Sequence[str]) -> None:
+    """Raise an OptionError before any work is done for a file that could not be written."""
+    if path is None:
+        return
+    if Path(path).suffix not in endings:
+        raise errors.unknown("ending of --output", Path(path).suffix or path, endings)
+    check_place(path)
+
+
+def _verb(verbs: Any, name: str, run: Any, says: str, examples: Sequence[tuple[str, str]]) -> Any:
+    lines = [
+        f"  symgrad {name} {options}".rstrip() + f"\n      {what}" for options, what in examples
+    ]
     verb = verbs.add_parser(
         name,
         help=says,
         description=says[0].upper() + says[1:] + ".",
-        epilog="examples:\n" + "\n".join(f"  symgrad {name} {example}" for example in examples),
+        epilog="examples:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.set_defaults(run=run)
@@ -97,15 +141,27 @@ def _add_demo(verbs: Any) -> None:
         "demo",
         _run_demo,
         "derive, check, train and draw a perceptron on 14 ages, or on your data",
-        ["", "--data other.csv", "--data other.csv --at 12.5 --output folder"],
+        [
+            ("", "the article's 14 ages; files go to symgrad-demo/"),
+            ("--data other.csv", "a file of two columns with a header: input, target"),
+            ("--data big.csv --inputs dose --target response", "two columns of a larger file"),
+            ("--data other.csv --at 12.5 --output folder", "predict at 12.5; files go to folder/"),
+        ],
     )
     verb.add_argument("--data", metavar="FILE", help="CSV with a header: input, target")
+    verb.add_argument("--inputs", metavar="NAME", help="the input's column, of more than two")
+    verb.add_argument("--target", metavar="NAME", help="the target's column, of more than two")
     verb.add_argument("--at", type=float, metavar="X", help="the input to predict at")
-    verb.add_argument("--output", default="symgrad-demo", metavar="FOLDER", help="%(default)s")
+    verb.add_argument(
+        "--output",
+        default="symgrad-demo",
+        metavar="FOLDER",
+        help="where files go; made where it is missing (%(default)s)",
+    )
 
 
 def _run_demo(options: argparse.Namespace) -> None:
-    demo.run(options.data, options.output, options.at)
+    demo.run(options.data, options.output, options.at, inputs=options.inputs, target=options.target)
 
 
 # --------------------------------------------------------------- networks
@@ -135,28 +191,52 @@ def network_of(sizes: str, *, bias: bool = True, form: str | None = None) -> Net
     (Dense(2, activation='sigmoid', bias=True),)
     """
     first, *rest = sizes.split("-")
+    inputs = _count(first, sizes, "inputs")
     if not rest:
-        raise errors.OptionError(
-            f"--layers {sizes!r} has no layer; write inputs-units:activation, such as 3-2:sigmoid-1"
-        )
+        raise errors.OptionError(f"--layers {sizes!r} has no layer; {_GRAMMAR}")
     layers = []
     for part in rest:
-        units, _, activation = part.partition(":")
-        layers.append(Dense(_count(units, sizes), activation=activation or None, bias=bias))
-    net = Network(_count(first, sizes), layers)
+        units, colon, activation = part.partition(":")
+        count = _count(units, sizes, "units")
+        if colon and not activation:
+            raise errors.OptionError(f"--layers {sizes!r}: no activation after `:`; {_GRAMMAR}")
+        layers.append(Dense(count, activation=activation or None, bias=bias))
+    net = Network(inputs, layers)
     form = form or ("scalars" if net.widths == (1, 1) else "rows")
     if form not in FORMS:
         raise errors.unknown("form", form, FORMS)
+    _check_weights(net.widths, form)
     made: Network = getattr(net, form)()
     return made
 
 
-def _count(word: str, sizes: str) -> int:
-    if not word.isascii() or not word.isdigit() or not 1 <= len(word) <= 6:
+def _count(word: str, sizes: str, what: str) -> int:
+    if not word.isascii() or not word.isdigit():
         raise errors.OptionError(
-            f"--layers {sizes!r}: {word!r} is not a number of units; write 3-2:sigmoid-1"
+            f"--layers {sizes[:60]!r}: {word[:20]!r} is not a number of {what}; {_GRAMMAR}"
         )
-    return int(word)
+    # Lengths are compared first, because Python reads no number of thousands of digits.
+    digits = word.lstrip("0") or "0"
+    if len(digits) > len(str(MOST_UNITS)) or int(digits) > MOST_UNITS:
+        raise errors.OptionError(
+            f"--layers {sizes[:60]!r}: {digits[:20]} is above the limit of {MOST_UNITS} {what}, "
+            "which keeps a slip of the keyboard from filling the memory"
+        )
+    return int(digits)
+
+
+def _check_weights(widths: Sequence[int], form: str) -> None:
+    count = sum(below * units for below, units in pairwise(widths))
+    if count > MOST_WEIGHTS:
+        raise errors.OptionError(
+            f"the layers have {count} weights, above the limit of {MOST_WEIGHTS}, which keeps a "
+            "slip of the keyboard from filling the memory"
+        )
+    if form == "scalars" and count > MOST_SCALARS:
+        raise errors.OptionError(
+            f"the layers have {count} weights, above the limit of {MOST_SCALARS} for --form "
+            "scalars, where every weight is a symbol of its own; --form rows has one for a layer"
+        )
 
 
 def _loss_of(options: argparse.Namespace) -> Any:
@@ -176,10 +256,16 @@ def _add_derive(verbs: Any) -> None:
         _run_derive,
         "derive the gradients of a network's loss",
         [
-            "--layers 1-1:tanh",
-            "--layers 3-2:sigmoid-2:sigmoid --no-bias --form columns --detail result",
-            "--layers 3-4:tanh-1 --wrt W1,b1 --format markdown",
-            "--layers 3-4:tanh-1 --output derivation.tex",
+            ("--layers 1-1:tanh", "one tanh unit of one input, in scalars"),
+            (
+                "--layers 3-2:sigmoid-2:sigmoid --no-bias --form columns --detail result",
+                "two layers for one sample; the gradients without the steps to them",
+            ),
+            (
+                "--layers 3-4:tanh-1 --wrt W1,b1 --format md",
+                "the gradients of the first layer alone, as Markdown",
+            ),
+            ("--layers 3-4:tanh-1 --output derivation.tex", "all of it as a LaTeX document"),
         ],
     )
     _add_network(verb)
@@ -188,17 +274,18 @@ def _add_derive(verbs: Any) -> None:
         "--detail", default="chain", metavar="NAME", help=f"{', '.join(DETAILS)} (%(default)s)"
     )
     verb.add_argument(
-        "--format", metavar="NAME", help="text (default), latex, markdown; by --output's ending"
+        "--format",
+        metavar="NAME",
+        help="text, tex (or latex), md (or markdown); left out: --output's ending, else text",
     )
     verb.add_argument("--output", metavar="FILE", help="write to a .tex or .md file")
 
 
 def _run_derive(options: argparse.Namespace) -> None:
+    chosen = _format_of(options.format, options.output)
     wrt = [name.strip() for name in options.wrt.split(",")] if options.wrt else None
     derived = derive(_loss_of(options), wrt, detail=options.detail)
     if options.output:
-        if options.format:
-            raise errors.OptionError("--format is for printing; --output goes by the file's ending")
         print(f"wrote {derived.save(options.output)}")
         return
     formats = {
@@ -206,10 +293,25 @@ def _run_derive(options: argparse.Namespace) -> None:
         "latex": derived.latex,
         "markdown": derived.markdown,
     }
-    chosen = options.format or "text"
-    if chosen not in formats:
-        raise errors.unknown("format", chosen, formats)
     print(formats[chosen](), end="")
+
+
+def _format_of(given: str | None, output: str | None) -> str:
+    """Return "text", "latex" or "markdown": what is asked for, or what the file's ending says."""
+    if given is not None and given not in _FORMATS:
+        raise errors.unknown("format", given, _FORMATS)
+    if output is None:
+        return _FORMATS[given or "text"]
+    ending = Path(output).suffix
+    if ending not in _ENDINGS:
+        raise errors.unknown("format", ending or output, _ENDINGS)
+    if given is not None and _FORMATS[given] != _ENDINGS[ending]:
+        raise errors.OptionError(
+            f"--format {given} and --output {output} disagree: a file that ends in {ending} is "
+            f"{_ENDINGS[ending]}; leave --format out, or change one of the two"
+        )
+    check_place(output)
+    return _ENDINGS[ending]
 
 
 # ---------------------------------------------------------------- compile
@@ -221,13 +323,21 @@ def _add_compile(verbs: Any) -> None:
         "compile",
         _run_compile,
         "print or save NumPy code for a network's loss and gradients",
-        ["--layers 3-4:tanh-1", "--layers 3-4:tanh-1 --output gradients.py"],
+        [
+            ("--layers 3-4:tanh-1", "the function that returns the loss and all gradients"),
+            (
+                "--layers 3-4:tanh-1 --output gradients.py",
+                "the same as a module; `python gradients.py` checks it",
+            ),
+            ("--layers 1-1:tanh --loss sse", "another loss; one unit of one input, in scalars"),
+        ],
     )
     _add_network(verb)
-    verb.add_argument("--output", metavar="FILE", help="write a module that checks itself")
+    verb.add_argument("--output", metavar="FILE", help="write a .py module that checks itself")
 
 
 def _run_compile(options: argparse.Namespace) -> None:
+    _checked_output(options.output, (".py",))
     function = compiled(_loss_of(options), wrt="parameters")
     if options.output:
         print(f"wrote {function.save(options.output)}; python {options.output} checks it")
@@ -245,38 +355,78 @@ def _add_train(verbs: Any) -> None:
         _run_train,
         "train a network on a CSV file with a header",
         [
-            "ages.csv --target probability --layers 1-1:tanh --standardize inputs",
-            "data.csv --target y1,y2 --inputs a,b,c --layers 3-4:tanh-2 --epochs 500 --seed 1",
-            "data.csv --target y --layers 2-4:tanh-1 --batch-size 16 --output model.json",
+            (
+                "ages.csv --target probability --layers 1-1:tanh --standardize inputs",
+                "all other columns are inputs, brought to mean 0 and deviation 1",
+            ),
+            (
+                "data.csv --target y1,y2 --inputs a,b,c --layers 3-4:tanh-2 --epochs 500 --seed 1",
+                "three columns in, two out; another seed draws another start",
+            ),
+            (
+                "data.csv --target y --layers 2-4:tanh-1 --batch-size 16 --output model.json",
+                'in batches; in Python, sg.load("model.json").predict(X)',
+            ),
+            (
+                "data.csv --target y --layers 2-4:tanh-1 --optimizer adam --output model.py",
+                "the trained network as a module with a function predict(X), on NumPy alone",
+            ),
         ],
     )
     verb.add_argument("data", metavar="FILE", help="CSV with a header line")
     verb.add_argument("--target", required=True, metavar="NAMES", help="target column(s)")
     verb.add_argument("--inputs", metavar="NAMES", help="input columns; default all others")
     _add_network(verb)
-    verb.add_argument("--learning-rate", type=float, default=0.1, help="%(default)s")
-    verb.add_argument("--epochs", type=int, default=100, help="%(default)s")
-    verb.add_argument("--batch-size", type=int, help="samples a step; left out: all")
-    verb.add_argument("--no-shuffle", action="store_true", help="keep the order of the file")
-    verb.add_argument("--seed", type=int, default=0, help="%(default)s")
-    verb.add_argument("--update", default="simultaneous", help="or sequential")
-    verb.add_argument("--optimizer", default="sgd", help=", ".join(OPTIMIZERS))
-    verb.add_argument("--initializer", default="glorot_uniform", help=", ".join(INITIALIZERS))
-    verb.add_argument("--standardize", metavar="WHAT", help="inputs: mean 0, deviation 1")
-    verb.add_argument("--start", metavar="NAME=VALUE,...", help="start of scalars: w1=0.3,b1=-0.7")
+    _add_descent(verb)
     verb.add_argument("--output", metavar="FILE", help="write the model (.json), or code (.py)")
 
 
+def _add_descent(verb: Any) -> None:
+    verb.add_argument(
+        "--learning-rate",
+        type=float,
+        default=0.1,
+        metavar="RATE",
+        help="size of a step: %(default)s",
+    )
+    verb.add_argument(
+        "--epochs", type=int, default=100, metavar="N", help="visits of all samples: %(default)s"
+    )
+    verb.add_argument("--batch-size", type=int, metavar="N", help="samples a step; left out: all")
+    verb.add_argument("--no-shuffle", action="store_true", help="keep the order of the file")
+    verb.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="for the start and the order: %(default)s"
+    )
+    verb.add_argument(
+        "--update",
+        default="simultaneous",
+        metavar="ORDER",
+        help="%(default)s, or sequential: one parameter after the other",
+    )
+    verb.add_argument(
+        "--optimizer", default="sgd", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (%(default)s)"
+    )
+    verb.add_argument(
+        "--initializer",
+        default="glorot_uniform",
+        metavar="NAME",
+        help=f"{', '.join(INITIALIZERS)} (%(default)s)",
+    )
+    verb.add_argument("--standardize", metavar="WHAT", help="inputs: mean 0, deviation 1")
+    verb.add_argument("--start", metavar="NAME=VALUE,...", help="start of scalars: w1=0.3,b1=-0.7")
+
+
 def _run_train(options: argparse.Namespace) -> int:
-    if options.output and Path(options.output).suffix not in (".json", ".py"):
-        raise errors.unknown("ending of --output", Path(options.output).suffix, (".json", ".py"))
+    _checked_output(options.output, (".json", ".py"))
     loss = _loss_of(options)
-    X, y = read_columns(options.data, options.target, options.inputs)
+    data = _read_data(options)
+    starts = _starts(options.start)
+    progress = Progress(options.epochs, sys.stderr)
     try:
         fit = train(
             loss,
-            (X, y),
-            start=_starts(options.start),
+            data,
+            start=starts,
             optimizer=options.optimizer,
             learning_rate=options.learning_rate,
             epochs=options.epochs,
@@ -286,29 +436,40 @@ def _run_train(options: argparse.Namespace) -> int:
             update=options.update,
             standardize=options.standardize,
             initializer=options.initializer,
-            callback=_progress(options.epochs),
+            callback=progress,
         )
     except errors.DivergenceError as error:
+        progress.clear()
         _finish(error.fit, options.output)
         raise
+    progress.clear()
     _finish(fit, options.output)
     return 0
 
 
-def _progress(epochs: int) -> Any:
-    """Report about ten times on the way, on the standard error stream."""
-    every = max(1, epochs // 10)
-
-    def report(epoch: int, loss: float, parameters: Any) -> None:
-        if epoch % every == 0 or epoch == epochs:
-            print(f"epoch {epoch}: loss {loss:.8g}", file=sys.stderr)
-
-    return report
+def _read_data(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Return the inputs and the targets, as many columns of each as the network has places."""
+    table = tables.read(options.data)
+    inputs, targets = tables.choose(table, options.target, options.inputs)
+    widths = network_of(options.layers).widths
+    places = (
+        ("takes", "input", widths[0], "--inputs", inputs),
+        ("gives", "output", widths[-1], "--target", targets),
+    )
+    for verb, what, wanted, option, names in places:
+        if len(names) != wanted:
+            raise errors.OptionError(
+                f"--layers {options.layers} {verb} {counted(wanted, what)}, but {option} has "
+                f"{counted(len(names), 'column')}: {errors.listed(names)}; change one of the two. "
+                f"The columns of {options.data}: {errors.listed(table.names)}"
+            )
+    return table.array(inputs), table.array(targets)
 
 
 def _finish(fit: Fit, output: str | None) -> None:
-    print(f"{fit.stopped} after {fit.epochs} epochs: loss {fit.losses[0]:.8g} -> ", end="")
-    print(f"{fit.losses[-1]:.8g}")
+    ended = f"{fit.stopped};" if fit.stopped.startswith("diverged") else fit.stopped
+    losses = f"loss {fit.losses[0]:.8g} -> {fit.losses[-1]:.8g}"
+    print(f"{ended} after {counted(fit.epochs, 'epoch')}: {losses}")
     for name, value in fit.parameters.items():
         shown = np.array2string(np.asarray(value), precision=8, separator=", ", prefix=f"{name} = ")
         print(f"{name} = {shown}")
@@ -320,59 +481,17 @@ def _finish(fit: Fit, output: str | None) -> None:
 def _starts(given: str | None) -> dict[str, float] | None:
     if not given:
         return None
-    starts = {}
+    starts: dict[str, float] = {}
     for part in given.split(","):
         name, equals, value = part.partition("=")
+        name = name.strip()
         try:
-            starts[name.strip()] = float(value)
+            number = float(value)
         except ValueError:
             equals = ""
         if not equals:
             raise errors.OptionError(f"--start {part!r}: write NAME=NUMBER, such as w1=0.3")
+        if name in starts:
+            raise errors.OptionError(f"--start {given!r} has `{name}` twice; give it once")
+        starts[name] = number
     return starts
-
-
-def read_columns(path: str, target: str, inputs: str | None = None) -> tuple[Any, Any]:
-    """Read the columns of a CSV file with a header as inputs X and targets y.
-
-    Returns:
-        X of shape (n, inputs), or (n,) for one input; y likewise.
-
-    Raises:
-        DataError: No such file or column, or a cell that is not a number.
-    """
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.DataError(f"cannot read {path}: {error}") from None
-    if len(rows) < 2:
-        raise errors.DataError(f"{path} has no samples below its header line")
-    header = [name.strip() for name in rows[0]]
-    targets = _columns(target, header)
-    others = [name for name in header if name not in targets]
-    chosen = _columns(inputs, header) if inputs else others
-    return _table(rows[1:], header, chosen, path), _table(rows[1:], header, targets, path)
-
-
-def _columns(names: str, header: list[str]) -> list[str]:
-    found = [name.strip() for name in names.split(",")]
-    for name in found:
-        if name not in header:
-            raise errors.unknown("column", name, header)
-    return found
-
-
-def _table(rows: list[list[str]], header: list[str], names: list[str], path: str) -> Any:
-    places = [header.index(name) for name in names]
-    table = np.empty((len(rows), len(places)))
-    for line, row in enumerate(rows):
-        for k, place in enumerate(places):
-            cell = row[place] if place < len(row) else ""
-            try:
-                table[line, k] = float(cell)
-            except ValueError:
-                raise errors.DataError(
-                    f"{path}, line {line + 2}, column {names[k]}: {cell!r} is not a number"
-                ) from None
-    return table[:, 0] if len(places) == 1 else table

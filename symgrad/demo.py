@@ -9,7 +9,6 @@ computed from the data at hand.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from symgrad.formula import Formula
 from symgrad.gradient import Gradient, derive, gradient
 from symgrad.layers import Dense, Network
 from symgrad.losses import mse
-from symgrad.training import Fit, train
+from symgrad.training import Fit, tables, train
 
 #: The article's settings.
 START = {"w1": 0.3, "b1": -0.7}
@@ -59,40 +58,59 @@ class Samples:
     own: bool
 
 
-def read_samples(path: str | Path | None) -> Samples:
-    """Read samples from a CSV file with a header: first column input, second target.
+def read_samples(
+    path: str | Path | None, inputs: str | None = None, target: str | None = None
+) -> Samples:
+    """Read samples from a CSV file with a header.
 
     Args:
         path: The file; None is the article's data, which come with symgrad.
+        inputs: The name of the input's column; left out, the first of two columns.
+        target: The name of the target's column; left out, the other of two columns.
 
     Raises:
-        DataError: No file, fewer than two columns or samples, or something that is no number.
+        DataError: No file, no two columns, more of them and no choice, fewer than two samples,
+            or something that is no number.
+        OptionError: A name is not that of a column, or there is no file to choose columns of.
     """
     if path is None:
+        if inputs or target:
+            raise errors.OptionError(
+                "the input and the target are chosen from a file; name it with --data"
+            )
         lines = resources.files("symgrad").joinpath("data/ages.csv").read_text().splitlines()
+        table = tables.parsed(lines, "the article's data")
     else:
-        try:
-            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise errors.DataError(f"cannot read {path}: {error}") from None
-    rows = [row for row in csv.reader(lines) if row]
-    if len(rows) < 3 or len(rows[0]) < 2:
+        table = tables.read(path)
+    if len(table.rows) < 2 or len(table.names) < 2:
         raise errors.DataError(
-            "the data need a header line with two names and at least two samples below it"
+            f"{table.source}: the data need a header line with two names and at least two "
+            "samples below it"
         )
-    numbers = [_numbers(row, line) for line, row in enumerate(rows[1:], 2)]
-    table = np.array(numbers)
-    return Samples(table[:, 0], table[:, 1], rows[0][0], rows[0][1], path is None)
+    x_name, y_name = _chosen(table, inputs, target)
+    return Samples(table.array([x_name]), table.array([y_name]), x_name, y_name, path is None)
 
 
-def _numbers(row: list[str], line: int) -> list[float]:
-    try:
-        values = [float(cell) for cell in row[:2]]
-    except ValueError:
-        raise errors.DataError(f"line {line}: {row[:2]} are not two numbers") from None
-    if len(values) < 2 or not all(map(math.isfinite, values)):
-        raise errors.DataError(f"line {line}: {row[:2]} are not two finite numbers")
-    return values
+def _chosen(table: tables.Table, inputs: str | None, target: str | None) -> tuple[str, str]:
+    """Return the names of the input's column and of the target's."""
+    if not (inputs and target) and len(table.names) > 2:
+        first, *_, last = (name for name in table.names if name)
+        raise errors.DataError(
+            f"{table.source} has {len(table.names)} columns: {errors.listed(table.names)}; the "
+            "demo takes one input and one target, so name both, such as "
+            f"--inputs {first} --target {last}"
+        )
+    if not inputs and not target:
+        return table.names[0], table.names[1]
+    if not target:
+        target = next(name for name in reversed(table.names) if name != inputs)
+    found, targets = tables.choose(table, target, inputs)
+    if len(found) != 1 or len(targets) != 1:
+        raise errors.OptionError(
+            f"the demo takes one input and one target, not {errors.listed(found)} and "
+            f"{errors.listed(targets)}; `symgrad train` takes several"
+        )
+    return found[0], targets[0]
 
 
 def run(
@@ -100,6 +118,9 @@ def run(
     folder: str | Path = "symgrad-demo",
     at: float | None = None,
     say: Say = print,
+    *,
+    inputs: str | None = None,
+    target: str | None = None,
 ) -> Path:
     """Run the demonstration and write its files.
 
@@ -108,13 +129,23 @@ def run(
         folder: Where the files go.
         at: The input to predict at; the article's 30, or the middle of other data.
         say: Takes every line of the report.
+        inputs: The column of the input, where the file has more than two.
+        target: The column of the target.
 
     Returns:
         The folder.
+
+    Raises:
+        OptionError: The folder cannot be made.
     """
-    samples = read_samples(data)
+    samples = read_samples(data, inputs, target)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.OptionError(
+            f"cannot make the folder {folder}: {error.strerror}; choose another"
+        ) from None
     net = Network(1, [Dense(1, activation="tanh")]).scalars()
     loss = mse(net)
     parts = gradient(loss)

@@ -60,12 +60,24 @@ CASES = {
     "constant column": (lambda: NET.fit(np.ones((4, 2)), Y, standardize="inputs"), sg.DataError,
                         "constant"),
     "seed": (lambda: NET.fit(X, Y, seed="a"), sg.OptionError, "seed is a whole number"),
+    "negative seed": (lambda: NET.fit(X, Y, seed=-1), sg.OptionError,
+                      "seed is a whole number of at least 0, or None"),
+    "network as loss": (lambda: sg.train(NET, (X, Y)), sg.OptionError, "such as sg.mse(net)"),
+    "function as loss": (lambda: sg.train(sg.mse, (X, Y)), sg.OptionError,
+                         "not the function `mse` itself; call it, as in sg.mse(net)"),
+    "batch above the only sample": (lambda: NET.fit(X[:1], Y[:1], batch_size=2), sg.OptionError,
+                                    "there is 1 sample, and"),
+    "no samples in a call": (lambda: F(**P, X=X[:0], Y=Y[:0]), sg.DataError,
+                             "`X` has no samples: it is (0, 2), and the sizes with a name in"),
+    "no samples in a batch": (lambda: sg.compile(w * z, batch=["z"])(w=1, z=[]), sg.DataError,
+                              "`z` has no samples"),
     "missing data": (lambda: sg.train(sg.mse(NET), {"X": X}), sg.DataError, "data lacks `Y`"),
     "unknown data": (lambda: sg.train(sg.mse(NET), {"X": X, "y": Y}), sg.OptionError,
                      "unknown input `y`"),
     "no parameters": (lambda: sg.train((w * z - 1) ** 2, {"z": [1, 2]}), sg.OptionError,
                       "declares no parameters"),
-    "vector as loss": (lambda: sg.train(NET.output, {"X": X}), sg.ShapeError, "a loss is a scalar"),
+    "vector as loss": (lambda: sg.train(NET.output, {"X": X}), sg.ShapeError,
+                       "make it one with sg.mse"),
     "backend": (lambda: sg.compile(w, backend="nump"), sg.OptionError, "did you mean `numpy`?"),
     "batch as text": (lambda: sg.compile(w, batch="w"), sg.OptionError, "batch is a list"),
     "shape of a name": (lambda: sg.Formula.of(w, shapes={"v": (2,)}), sg.OptionError,
@@ -98,3 +110,47 @@ def test_a_failed_call_spoils_nothing():
         F(**P, X=X, Y=np.ones((3, 1)))
     value, _ = F(**P, X=X, Y=Y)
     assert np.isfinite(value)
+
+
+@pytest.mark.parametrize("batch", [["x", "y"], []], ids=["batched", "one sample"])
+@pytest.mark.parametrize("wrt", [None, "parameters"], ids=["value", "gradients"])
+def test_empty_arrays_are_refused_in_every_form(batch, wrt):
+    # The loop over samples, stacks of matrices and plain matrices each divided by n in their way.
+    if batch:
+        net = NET.columns()
+        loss, given = sg.mse(net), {"x": np.ones((0, 2)), "y": np.ones((0, 1))}
+    else:
+        net, loss, given = NET, sg.mse(NET), {"X": np.ones((0, 2)), "Y": np.ones((0, 1))}
+    parameters = {name: np.ones(shape) for name, shape in net.parameters.items()}
+    with pytest.raises(sg.DataError, match="has no samples"):
+        sg.compile(loss, wrt, batch=batch)({**parameters, **given})
+
+
+def test_a_start_that_is_not_finite_is_not_the_learning_rates_fault():
+    with pytest.raises(sg.DivergenceError, match="smaller start values, or data on a smaller") as e:
+        NET.fit(X * 1e300, Y * 1e300)
+    assert "learning rate" not in str(e.value)
+    assert e.value.fit.epochs == 0
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return NET.fit(X, Y, epochs=1, seed=0)
+
+
+@pytest.mark.parametrize("verb", ["save", "export"])
+def test_a_missing_folder_is_named(fit, verb, tmp_path):
+    with pytest.raises(sg.OptionError, match=r"there is no folder .*models; make it first"):
+        getattr(fit, verb)(tmp_path / "models" / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["save", "export"])
+def test_a_folder_is_no_file(fit, verb, tmp_path):
+    with pytest.raises(sg.OptionError, match="it is a folder; add the name of a file"):
+        getattr(fit, verb)(tmp_path)
+
+
+def test_a_system_that_refuses_to_write_is_quoted(fit, tmp_path):
+    with pytest.raises(sg.OptionError, match=r"cannot write .*: File name too long"):
+        fit.save(tmp_path / ("m" * 5000))

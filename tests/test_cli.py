@@ -1,5 +1,7 @@
 """The command line: what it prints, what it writes, how it fails."""
 
+import io
+import runpy
 import subprocess
 import sys
 
@@ -7,7 +9,9 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.cli import main, network_of, read_columns
+from symgrad.cli import main, network_of
+from symgrad.training import tables
+from symgrad.training.progress import Progress
 
 
 @pytest.fixture
@@ -93,15 +97,51 @@ def test_training_that_diverges_keeps_the_last_good_model(capsys, ages, tmp_path
     )  # fmt: skip
     assert code == 1
     assert "diverged" in err
-    assert "smaller learning rate" in err
+    assert "a smaller --learning-rate than 1 may help" in err
+    assert ".fit" not in err
+    assert "is not finite" in out
     assert np.isfinite(sg.load(path).parameters["w1"])
     assert "wrote" in out
+
+
+def test_a_start_that_is_not_finite_is_not_the_learning_rates_fault(capsys, tmp_path):
+    path = tmp_path / "huge.csv"
+    path.write_text("a,y\n1e300,1\n2,1e300\n")
+    code, _, err = run(capsys, "train", str(path), "--target", "y", "--layers", "1-1")
+    assert code == 1
+    assert "--standardize inputs" in err
+    assert "learning-rate" not in err
 
 
 BAD = [
     (["derive", "--layers", "3"], "has no layer"),
     (["derive", "--layers", "3-2:sigmod"], "unknown activation `sigmod`; did you mean `sigmoid`?"),
-    (["derive", "--layers", "x-2"], "'x' is not a number of units"),
+    (
+        ["derive", "--layers", "x-2"],
+        "'x' is not a number of inputs; write inputs-units[:activation]-",
+    ),
+    (["derive", "--layers", "a-b"], "'a' is not a number of inputs"),
+    (["derive", "--layers", "3-b"], "'b' is not a number of units"),
+    (["derive", "--layers", "3--1"], "'' is not a number of units"),
+    (["derive", "--layers", "3-2:"], "no activation after `:`"),
+    (["compile", "--layers", "3-2000000"], "2000000 is above the limit of 1000000 units, which"),
+    (["compile", "--layers", "9" * 9999 + "-1"], "is above the limit of 1000000 inputs"),
+    (["compile", "--layers", "999999-999999"], "weights, above the limit of 100000000"),
+    (["compile", "--layers", "500-500", "--form", "scalars"], "--form rows has one for a layer"),
+    (["compile", "--layers", "3-2", "--output", "a.txt"], "unknown ending of --output `.txt`"),
+    (["compile", "--layers", "3-2", "--output", "no/a.py"], "there is no folder no; make it"),
+    (["derive", "--layers", "3-2", "--output", "no/a.md"], "there is no folder no; make it"),
+    (["derive", "--layers", "3-2", "--format", "html"], "Accepted: `text`, `tex`, `latex`, `md`"),
+    (["derive", "--layers", "3-2", "--format", "md", "--output", "a.tex"], "disagree"),
+    (["derive", "--layers", "3-2", "--format", "text", "--output", "a.tex"], "disagree"),
+    (
+        ["train", "a.csv", "--target", "y", "--layers", "1-1", "--output", "no/a.json"],
+        "there is no folder no; make it",
+    ),
+    (
+        ["train", "a.csv", "--target", "y", "--layers", "1-1", "--output", "model"],
+        "unknown ending of --output `model`",
+    ),
     (["derive", "--layers", "3-0"], "positive whole number of units"),
     (["derive", "--layers", "3-2", "--loss", "mes"], "unknown loss `mes`; did you mean `mse`?"),
     (["derive", "--layers", "3-2", "--form", "row"], "unknown form `row`; did you mean `rows`?"),
@@ -161,7 +201,156 @@ def test_the_first_number_of_layers_is_the_count_of_inputs():
 
 
 def test_columns_are_read_by_name(ages):
-    X, target = read_columns(str(ages), "prob", "height,age")
-    assert X.shape == (4, 2)
-    assert X[0].tolist() == [1.7, 21.0]
-    assert target.tolist() == [0.16, 0.45, 0.17, 0.53]
+    table = tables.read(ages)
+    inputs, targets = tables.choose(table, "prob", "height,age")
+    assert table.array(inputs)[0].tolist() == [1.7, 21.0]
+    assert table.array(inputs).shape == (4, 2)
+    assert table.array(targets).tolist() == [0.16, 0.45, 0.17, 0.53]
+
+
+def test_derive_takes_a_format_that_agrees_with_the_file(capsys, tmp_path):
+    for name, ending in (("tex", "tex"), ("latex", "tex"), ("md", "md"), ("markdown", "md")):
+        path = tmp_path / f"{name}.{ending}"
+        code, out, _ = run(
+            capsys, "derive", "--layers", "1-1", "--format", name, "--output", str(path)
+        )
+        assert (code, out) == (0, f"wrote {path}\n")
+        code, out, _ = run(capsys, "derive", "--layers", "1-1", "--format", name)
+        assert (code, out) == (0, path.read_text())
+
+
+COLUMNS = [
+    # target, inputs, layers: words of the message
+    ("prob,prob", None, "2-2", "column `prob` is twice in 'prob,prob'"),
+    ("prob", "age,age", "2-1", "column `age` is twice"),
+    ("prob", "age,prob", "2-1", "column `prob` is both an input and a target"),
+    ("age,height,prob", None, "1-3", "none is left for the inputs; its columns are `age`"),
+    ("prob", None, "3-1", "takes 3 inputs, but --inputs has 2 columns: `age`, `height`;"),
+    ("prob", "age", "2-1", "has 1 column: `age`; change one of the two. The columns of"),
+    ("prob", "age", "1-2", "gives 2 outputs, but --target has 1 column: `prob`;"),
+]
+
+
+@pytest.mark.parametrize(("target", "inputs", "layers", "message"), COLUMNS)
+def test_columns_that_do_not_fit_are_named(capsys, ages, target, inputs, layers, message):
+    chosen = [] if inputs is None else ["--inputs", inputs]
+    code, out, err = run(
+        capsys, "train", str(ages), "--target", target, *chosen, "--layers", layers
+    )
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+FILES = [
+    ("a,a,y\n1,2,3\n", "columns 1 and 2 are both named `a`; rename one"),
+    ("a,y\n1,2\n1_0,3\n", "line 3, column a: '1_0' is not a number"),
+    ("a,y\n1,2\n\n\u0661,3\n", "line 4, column a: '\u0661' is not a number"),
+    ("a,y\n1,2\ninf,3\n", "line 3, column a: 'inf' is not a finite number"),
+    ("a,y\n1,2\n,3\n", "line 3, column a: the cell is empty"),
+    ("a,y\n1,2\n1,2,3\n", "line 3 has 3 cells, but the header has 2 columns: `a`, `y`"),
+    ("a,y\n1\n", "line 2 has 1 cell, but the header has 2 columns"),
+    ("a;y\n1;2\n", "is separated by ';'"),
+    (",a,y\n0,1,2\n", "column 1 has no name; give it one, or say which columns are the inputs"),
+    (",,y\n0,1,2\n", "columns 1 and 2 have no name"),
+    ("a,y\n", "has no samples below its header line"),
+    ("", "is empty"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), FILES, ids=[message for _, message in FILES])
+def test_a_file_that_is_no_table_is_said_with_its_place(capsys, tmp_path, content, message):
+    path = tmp_path / "data.csv"
+    path.write_text(content, encoding="utf-8")
+    code, out, err = run(capsys, "train", str(path), "--target", "y", "--layers", "1-1")
+    assert (code, out) == (1, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_an_index_column_without_a_name_is_left_alone_where_columns_are_named(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text(',a,"y"\n0, 1e0 ,2\n1,+3,-4.5\n')
+    table = tables.read(path)
+    inputs, targets = tables.choose(table, "y", "a")
+    assert table.array(inputs).tolist() == [1, 3]
+    assert table.array(targets).tolist() == [2, -4.5]
+
+
+def test_train_answers_options_with_values_that_it_does_not_take(capsys, ages):
+    train = ["train", str(ages), "--target", "prob", "--inputs", "age", "--layers", "1-1"]
+    code, _, err = run(capsys, *train, "--seed", "-1")
+    assert code == 2
+    assert "seed is a whole number of at least 0" in err
+    code, _, err = run(capsys, *train, "--start", "w1=1,w1=2")
+    assert code == 2
+    assert "has `w1` twice" in err
+
+
+def test_one_epoch_is_not_epochs(capsys, ages):
+    code, out, _ = run(
+        capsys, "train", str(ages), "--target", "prob", "--layers", "2-1", "--epochs", "1",
+        "--standardize", "inputs",
+    )  # fmt: skip
+    assert code == 0
+    assert "finished after 1 epoch:" in out
+
+
+def test_train_writes_code_too(capsys, ages, tmp_path):
+    path = tmp_path / "model.py"
+    code, out, _ = run(
+        capsys, "train", str(ages), "--target", "prob", "--inputs", "age", "--layers", "1-1:tanh",
+        "--standardize", "inputs", "--output", str(path),
+    )  # fmt: skip
+    assert code == 0
+    assert f"wrote {path}" in out
+    assert 0 < runpy.run_path(str(path))["predict"](40.0) < 1
+
+
+def test_the_demo_takes_columns_by_name(capsys, ages, tmp_path):
+    folder = str(tmp_path / "out")
+    code, out, err = run(capsys, "demo", "--data", str(ages), "--output", folder)
+    assert code == 1
+    assert "has 3 columns: `age`, `height`, `prob`" in err
+    code, out, err = run(
+        capsys, "demo", "--data", str(ages), "--inputs", "age", "--target", "prob",
+        "--output", folder,
+    )  # fmt: skip
+    assert code == 0
+    assert "Training on 4 samples: prob by age" in out
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def reported(stream, epochs=40):
+    """What a run says whose every epoch takes 0.2 seconds."""
+    now = [0.0]
+    progress = Progress(epochs, stream, clock=lambda: now[0])
+    for epoch in range(1, epochs + 1):
+        now[0] += 0.2
+        progress(epoch, 1 / epoch, {})
+    progress.clear()
+    return stream.getvalue()
+
+
+def test_progress_on_a_terminal_moves_between_the_ten_lines():
+    said = reported(Terminal())
+    assert "\repoch 3 of 40: loss 0.33333333" in said
+    assert said.count(" of 40") > 8
+    # What a terminal shows in the end: each line as its last writing left it.
+    shown = []
+    for line in said.split("\n"):
+        cells = ""
+        for writing in line.split("\r"):
+            cells = writing + cells[len(writing) :]
+        shown.append(cells.rstrip())
+    assert shown == [*(f"epoch {k}: loss {1 / k:.8g}" for k in range(4, 41, 4)), ""]
+
+
+def test_progress_in_a_file_is_ten_lines():
+    said = reported(io.StringIO())
+    assert "\r" not in said
+    assert said.count("\n") == 10

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import runpy
 import subprocess
 import sys
@@ -101,8 +102,10 @@ def test_other_data_give_other_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a,b\n1,2\nx,3\n", "line 3: .* are not two numbers"),
-        ("a,b\n1,2\nnan,3\n", "line 3: .* not two finite numbers"),
+        ("a,b\n1,2\nx,3\n", "line 3, column a: 'x' is not a number"),
+        ("a,b\n1,2\nnan,3\n", "line 3, column a: 'nan' is not a finite number"),
+        ("a,b\n1,2\n1_0,3\n", "line 3, column a: '1_0' is not a number"),
+        ("a,a\n1,2\n2,3\n", "columns 1 and 2 are both named `a`"),
         ("a,b\n", "at least two samples"),
         ("a\n1\n2\n", "two names"),
         ("a,b\n1,2\n3\n", "line 3"),
@@ -118,3 +121,63 @@ def test_bad_data_end_in_one_sentence(tmp_path, content, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(sg.DataError, match=r"cannot read .*none\.csv"):
         demo.read_samples(tmp_path / "none.csv")
+
+
+@pytest.fixture
+def three(tmp_path):
+    path = tmp_path / "three.csv"
+    path.write_text("dose,day,response\n1,7,0.1\n2,5,0.2\n4,6,0.35\n")
+    return path
+
+
+def test_more_than_two_columns_are_not_chosen_from_silently(three):
+    with pytest.raises(sg.DataError) as raised:
+        demo.read_samples(three)
+    message = str(raised.value)
+    assert "three.csv has 3 columns: `dose`, `day`, `response`" in message
+    assert "--inputs dose --target response" in message
+    with pytest.raises(sg.DataError, match="name both"):
+        demo.read_samples(three, inputs="day")
+
+
+def test_columns_are_chosen_by_name(three, tmp_path):
+    samples = demo.read_samples(three, inputs="day", target="response")
+    assert (samples.x_name, samples.y_name) == ("day", "response")
+    assert samples.x.tolist() == [7, 5, 6]
+    lines = []
+    demo.run(three, tmp_path / "out", say=lines.append, inputs="day", target="dose")
+    assert "Training on 3 samples: dose by day" in "\n".join(lines)
+
+
+def test_of_two_columns_the_other_one_is_known(tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text("a,b\n1,2\n2,3\n")
+    for names in ({"inputs": "b"}, {"target": "a"}, {"inputs": "b", "target": "a"}):
+        samples = demo.read_samples(path, **names)
+        assert (samples.x_name, samples.y_name) == ("b", "a")
+    assert demo.read_samples(path).x_name == "a"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"inputs": "dos", "target": "response"}, "unknown column `dos`; did you mean `dose`?"),
+        ({"inputs": "dose,day", "target": "response"}, "takes one input and one target, not"),
+        ({"inputs": "dose", "target": "dose"}, "both an input and a target"),
+    ],
+)
+def test_a_wrong_choice_of_columns_is_answered(three, names, message):
+    with pytest.raises(sg.OptionError, match=re.escape(message)):
+        demo.read_samples(three, **names)
+
+
+def test_the_articles_data_have_no_choice():
+    with pytest.raises(sg.OptionError, match="--data"):
+        demo.read_samples(None, inputs="age")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(sg.OptionError, match=r"cannot make the folder .*file: "):
+        demo.run(folder=file, say=str)

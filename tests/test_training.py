@@ -2,7 +2,10 @@
 
 import copy
 import json
+import re
 import runpy
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -347,3 +350,60 @@ def test_fits_of_sums_over_an_index_are_saved_too(tmp_path):
     assert again.parameters == fit.parameters
     assert again.loss.sympy == fit.loss.sympy
     assert again.predict(data) == fit.predict(data) == pytest.approx(fit.losses[-1], rel=1e-12)
+
+
+# ------------------------------------------------------------- how it is worded
+
+
+def test_one_epoch_is_not_epochs():
+    assert "after 1 epoch)" in repr(fit_of(epochs=1))
+    assert "after 3 epochs)" in repr(fit_of())
+
+
+def checked(formula, wrt, path, spoil=str):
+    """What a saved module says about itself, and its exit code."""
+    sg.compile(formula, wrt=wrt).save(path)
+    path.write_text(spoil(path.read_text()))
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout.splitlines()
+
+
+def test_a_saved_module_words_its_self_check(tmp_path):
+    code, (verdict, error) = checked(w * sp.tanh(b), ["w", "b"], tmp_path / "two.py")
+    assert code == 0
+    assert verdict == "2 gradients agree with central differences at 4 random points"
+    assert re.fullmatch(
+        r"largest relative error (\d\.\de-\d\d|below that of .*), limit 1e-05", error
+    )
+    assert "0.0e+00" not in error
+    code, (verdict, _) = checked(w * z, ["w"], tmp_path / "one.py")
+    assert code == 0
+    assert verdict.startswith("1 gradient agrees with central differences")
+
+
+def test_a_self_check_without_a_visible_error_does_not_print_zero(tmp_path):
+    # The differences of a linear function agree with the gradient to more than they do among
+    # themselves.
+    code, (_, error) = checked(sp.Integer(2) * w, ["w"], tmp_path / "linear.py", no_error)
+    assert code == 0
+    said = "largest relative error below that of the differences themselves, limit 1e-05"
+    assert error == said
+
+
+def no_error(text):
+    """Let the differences be exact."""
+    start = text.index("    sides = []")
+    end = text.index("def check(")
+    return text[:start] + "    return 2.0\n\n\n" + text[end:]
+
+
+def test_a_wrong_gradient_is_told_with_its_error(tmp_path):
+    code, (verdict, error) = checked(
+        w**2 * z,
+        ["w"],
+        tmp_path / "bad.py",
+        lambda text: text.replace("LIMIT = 1e-5", "LIMIT = -1"),
+    )
+    assert code == 1
+    assert verdict.startswith("1 gradient DIFFERS from central differences")
+    assert error.endswith("limit -1e+00")

@@ -116,11 +116,11 @@ class Call:
         for name, slot in slots.items():
             slot.check_expressions(arrays[name], sizes)
         counts = {name: len(arrays[name]) for name, slot in slots.items() if slot.lead}
+        if 0 in counts.values() or 0 in sizes.values():
+            raise _empty(arrays, slots)
         if len(set(counts.values())) > 1:
             said = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
             raise ShapeError(f"the numbers of samples differ: {said}")
-        if 0 in counts.values():
-            raise DataError(f"there are no samples: {listed(counts)} has a first axis of length 0")
         shapes = {name: array.shape for name, array in arrays.items()}
         kinds = {array.dtype for array in arrays.values()} or {FLOAT}
         kind = kinds.pop() if len(kinds) == 1 else np.result_type(*kinds)
@@ -133,6 +133,21 @@ class Call:
             return value
         value = np.reshape(value, shape)
         return value if shape else value[()]
+
+
+def _empty(arrays: Mapping[str, Any], slots: Mapping[str, Slot]) -> DataError:
+    """Build the error for arrays of which one is empty.
+
+    A size that has a name is declared positive: formulas divide by it.
+    """
+    name = next(name for name in slots if arrays[name].size == 0)
+    slot, shape = slots[name], arrays[name].shape
+    lacks = "has no samples" if shape[0] == 0 else "is empty"
+    wanted = (*(["samples"] * slot.lead), *slot.variable.shape)
+    return DataError(
+        f"`{name}` {lacks}: it is {worded(shape)}, and the sizes with a name in "
+        f"{worded(wanted)} must be at least 1"
+    )
 
 
 def _check_names(slots: Iterable[str], given: Mapping[str, Any]) -> None:

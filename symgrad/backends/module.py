@@ -6,12 +6,15 @@ random point and says what it found.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import sympy as sp
 
 from symgrad.backends.source import identifiers
+from symgrad.errors import OptionError
 from symgrad.graph import COLUMN, ROW, SCALAR
 from symgrad.shapes import name_of
 
@@ -63,6 +66,7 @@ SIGNS = {signs}
 RANGES = [(0.2, 1.0), (1.2, 3.0)]
 #: Places of the arguments and of their gradients in what {call} returns.
 CHECKED = {checked}
+LIMIT = 1e-5
 
 if __name__ == "__main__":
     with np.errstate(all="ignore"):
@@ -71,10 +75,13 @@ if __name__ == "__main__":
     if not errors:
         raise SystemExit("no random point lies in the domain of the formula; nothing was checked")
     error = max(errors)
-    verdict = "agree with" if error < 1e-5 else "DIFFER from"
-    said = f"{{len(CHECKED)}} gradients {{verdict}} central differences"
-    print(f"{{said}} (relative error {{error:.1e}}, at {{len(errors)}} random points)")
-    raise SystemExit(0 if error < 1e-5 else 1)
+    verdict = "{agree} with" if error < LIMIT else "{differ} from"
+    points = f"{{len(errors)}} random point{{'s' * (len(errors) > 1)}}"
+    print(f"{gradients} {{verdict}} central differences at {{points}}")
+    # Zero: no gradient is further from the differences than two of these from each other.
+    worst = f"{{error:.1e}}" if error else "below that of the differences themselves"
+    print(f"largest relative error {{worst}}, limit {{LIMIT:.0e}}")
+    raise SystemExit(0 if error < LIMIT else 1)
 '''
 
 #: Where the value of a 1-D layout is in a stack of matrices.
@@ -100,6 +107,41 @@ if __name__ == "__main__":
     print("no gradients to check; the value at a random point is")
     print({call}(*example(0)))
 '''
+
+
+def check_place(path: str | Path) -> Path:
+    """Return where a file is to be written, once its folder is known to exist.
+
+    Folders are not made here: a mistyped one would hide what was saved.
+
+    Raises:
+        OptionError: There is no such folder, or the path itself is a folder.
+    """
+    path = Path(path)
+    # os.path answers False where pathlib's own is_dir raises, as for names that are too long.
+    if os.path.isdir(path):
+        raise OptionError(f"cannot write {path}: it is a folder; add the name of a file")
+    if not os.path.isdir(path.parent):
+        raise OptionError(
+            f"cannot write {path}: there is no folder {path.parent}; make it first, or write "
+            "somewhere else"
+        )
+    return path
+
+
+def write(path: str | Path, text: str) -> Path:
+    """Write text to a file, in a folder that exists, and return the file's path.
+
+    Raises:
+        OptionError: The file cannot be written; the message says why.
+    """
+    path = check_place(path)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise OptionError(f"cannot write {path}: {why}") from None
+    return path
 
 
 def text_of(plan: Any) -> str:
@@ -139,11 +181,15 @@ def _self_check(plan: Any, call: str) -> str:
     first = 1 if plan.valued else 0
     checked = [(list(names).index(key), first + k) for k, key in enumerate(plan.keys)]
     template = _CHECK if checked and plan.valued else _VALUE
+    one = len(checked) == 1
     return template.format(
         sizes="".join(lines),
         arguments=f"({', '.join(draws)},)",
         call=call,
         checked=checked,
+        gradients="1 gradient" if one else f"{len(checked)} gradients",
+        agree="agrees" if one else "agree",
+        differ="DIFFERS" if one else "DIFFER",
         signs="[1.0]" if _needs_positive(plan.graph) else "[-1.0, 1.0]",
     )
 

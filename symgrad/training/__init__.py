@@ -24,11 +24,12 @@ from symgrad.errors import (
     unknown,
 )
 from symgrad.formula import Formula
+from symgrad.layers import Network
 from symgrad.shapes import Variable, name_of, worded
 from symgrad.training.fit import Fit, load, split_columns
 from symgrad.training.initializers import initializer as initializer_of
 from symgrad.training.loop import Objective, descend
-from symgrad.training.samples import Standardisation, check_array, count_samples
+from symgrad.training.samples import Standardisation, check_array, count_samples, counted
 
 __all__ = ["Fit", "load", "train"]
 
@@ -90,9 +91,7 @@ def train(
     >>> round(fit.predict(10), 3)
     20.0
     """
-    formula = Formula.of(loss)
-    if formula.shape:
-        raise ShapeError(f"a loss is a scalar, but `{formula!r}` is {worded(formula.shape)}")
+    formula = _loss(loss)
     seeds = _generator(seed)
     given = _by_name(start or {})
     names = _parameter_names(formula, given)
@@ -121,7 +120,31 @@ def train(
     return fit
 
 
+def _loss(given: Any) -> Formula:
+    """Return the loss as a formula; what is mistaken for one is answered with how to get one."""
+    if isinstance(given, Network):
+        raise OptionError(
+            "train takes a loss, and a Network has none yet; pass a loss of it, such as "
+            "sg.mse(net), or call net.fit(X, y)"
+        )
+    if callable(given) and not isinstance(given, (Formula, sp.Basic)):
+        name = getattr(given, "__name__", type(given).__name__)
+        raise OptionError(
+            f"train takes a loss, not the function `{name}` itself; call it, as in sg.mse(net)"
+        )
+    formula = Formula.of(given)
+    if formula.shape:
+        raise ShapeError(
+            f"a loss is a scalar, but `{formula!r}` is {worded(formula.shape)}; make it one with "
+            "sg.mse(prediction, target), say"
+        )
+    return formula
+
+
 def _divergence(fit: Fit, learning_rate: Any) -> str:
+    if fit.stopped.startswith("diverged at the start"):
+        # No step was taken, so that the learning rate is not to blame.
+        return f"training {fit.stopped}; smaller start values, or data on a smaller scale, may help"
     return (
         f"training {fit.stopped}; a smaller learning rate than {learning_rate} may help. The last "
         f"good parameters, after epoch {fit.epochs}, are in this error's .fit"
@@ -133,8 +156,12 @@ def _plain(value: Any) -> Any:
 
 
 def _generator(seed: Any) -> np.random.Generator:
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
-        raise OptionError(f"seed is a whole number or None, not {seed!r}")
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if seed is not None and (not whole or seed < 0):
+        raise OptionError(
+            "seed is a whole number of at least 0, or None for another run every time; "
+            f"got {seed!r}"
+        )
     return np.random.default_rng(seed)
 
 
@@ -207,7 +234,8 @@ def _paired_data(formula: Formula, wanted: Mapping[str, Variable], data: Any) ->
         )
     X, y = check_array("X", data[0]), check_array("y", data[1])
     if X.ndim and y.ndim and len(X) != len(y):
-        raise DataError(f"X has {len(X)} samples, but y has {len(y)}; they must agree")
+        said = counted(len(X), "sample")
+        raise DataError(f"X has {said}, but y has {len(y)}; they must agree")
     return {**split_columns(inputs, X, "X"), **split_columns(targets, y, "y")}
 
 

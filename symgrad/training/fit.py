@@ -15,6 +15,7 @@ import sympy as sp
 from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.algebra import add, elementwise, hadamard, scale, transpose
+from symgrad.backends.module import write
 from symgrad.backends.numpy import CompiledFunction, compile
 from symgrad.errors import DataError, OptionError, ShapeError, SymgradError, listed
 from symgrad.formats import record as records
@@ -22,7 +23,7 @@ from symgrad.formula import Formula
 from symgrad.graph import Graph, Label
 from symgrad.matrices import Broadcast
 from symgrad.shapes import Variable, worded
-from symgrad.training.samples import Standardisation, check_array
+from symgrad.training.samples import Standardisation, check_array, counted
 
 _FORMAT = "symgrad fit 1"
 
@@ -51,7 +52,7 @@ class Fit:
 
     def __repr__(self) -> str:
         last = f"{self.losses[-1]:.6g}" if len(self.losses) else "unknown"
-        return f"Fit({listed(self.parameters)}: loss {last} after {self.epochs} epochs)"
+        return f"Fit({listed(self.parameters)}: loss {last} after {counted(self.epochs, 'epoch')})"
 
     @property
     def model(self) -> Formula:
@@ -110,10 +111,11 @@ class Fit:
         """Write the fit as JSON, to be read back by `symgrad.load`.
 
         Numbers keep all their digits; nothing in the file is ever run.
+
+        Raises:
+            OptionError: There is no such folder, or the file cannot be written.
         """
-        path = Path(path)
-        path.write_text(json.dumps(self._record(), indent=1) + "\n", encoding="utf-8")
-        return path
+        return write(path, json.dumps(self._record(), indent=1) + "\n")
 
     def _record(self) -> dict[str, Any]:
         return {
@@ -128,12 +130,14 @@ class Fit:
         }
 
     def export(self, path: str | Path) -> Path:
-        """Write a Python module with a function `predict` that needs NumPy alone."""
+        """Write a Python module with a function `predict` that needs NumPy alone.
+
+        Raises:
+            OptionError: There is no such folder, or the file cannot be written.
+        """
         from symgrad.training.export import text_of
 
-        path = Path(path)
-        path.write_text(text_of(self), encoding="utf-8")
-        return path
+        return write(path, text_of(self))
 
     def compiled(self) -> CompiledFunction:
         """Compile the fitted model for arrays of samples."""
