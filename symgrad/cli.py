@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from symgrad import demo, errors, losses
-from symgrad.backends.module import check_place
 from symgrad.backends.numpy import compile as compiled
 from symgrad.derivation import DETAILS
+from symgrad.files import check_place
 from symgrad.formats import text
 from symgrad.gradient import derive
 from symgrad.layers import Dense, Network

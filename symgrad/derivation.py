@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.errors import UnsupportedError, unknown
+from symgrad.files import write
 from symgrad.graph import Graph
 
 
@@ -136,14 +137,13 @@ class Derivation:
         """Write the derivation; the format follows from the name's ending.
 
         Raises:
-            OptionError: The ending is not `.tex` or `.md`.
+            OptionError: The ending is not `.tex` or `.md`, or the file cannot be written.
         """
         path = Path(path)
         formats = {".tex": self.latex, ".md": self.markdown}
         if path.suffix not in formats:
             raise unknown("format", path.suffix or str(path), formats)
-        path.write_text(formats[path.suffix](), encoding="utf-8")
-        return path
+        return write(path, formats[path.suffix]())
 
     def _repr_latex_(self) -> str:
         return self.latex(document=False)

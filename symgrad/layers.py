@@ -229,6 +229,8 @@ class Network:
         """
         from symgrad import losses, training
 
+        if loss is not None and not callable(loss):
+            raise OptionError(f"loss is a function such as sg.mse, not {loss!r}")
         made = (losses.mse if loss is None else loss)(self)
         return training.train(made, (X, y), **options)
 

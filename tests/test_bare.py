@@ -126,3 +126,16 @@ def test_text_is_never_evaluated(tmp_path):
 def test_repetitions_to_no_size():
     with pytest.raises(sg.ShapeError, match="positive integer"):
         sg.broadcast(a, -1, 3)
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda: sg.compile(a**2, ["a"]).save("/no/folder/f.py"), "there is no folder"),
+        (lambda: sg.derive(a**2, "a").save("/no/folder/f.tex"), "there is no folder"),
+        (lambda: sg.Network(1, [sg.Dense(1)]).fit([1, 2], [1, 2], loss="mse"), r"sg\.mse"),
+    ],
+)
+def test_files_and_losses_that_are_none(write, words):
+    with pytest.raises(sg.OptionError, match=words):
+        write()

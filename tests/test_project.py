@@ -23,6 +23,7 @@ PACKAGE = ROOT / "symgrad"
 #: From the foundation up: a room imports only rooms that stand before it in this list.
 ROOMS = (
     "errors",
+    "files",
     "trees",
     "functions",
     "shapes",

@@ -6,15 +6,12 @@ random point and says what it found.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import sympy as sp
 
 from symgrad.backends.source import identifiers
-from symgrad.errors import OptionError
 from symgrad.graph import COLUMN, ROW, SCALAR
 from symgrad.shapes import name_of
 
@@ -107,41 +104,6 @@ if __name__ == "__main__":
     print("no gradients to check; the value at a random point is")
     print({call}(*example(0)))
 '''
-
-
-def check_place(path: str | Path) -> Path:
-    """Return where a file is to be written, once its folder is known to exist.
-
-    Folders are not made here: a mistyped one would hide what was saved.
-
-    Raises:
-        OptionError: There is no such folder, or the path itself is a folder.
-    """
-    path = Path(path)
-    # os.path answers False where pathlib's own is_dir raises, as for names that are too long.
-    if os.path.isdir(path):
-        raise OptionError(f"cannot write {path}: it is a folder; add the name of a file")
-    if not os.path.isdir(path.parent):
-        raise OptionError(
-            f"cannot write {path}: there is no folder {path.parent}; make it first, or write "
-            "somewhere else"
-        )
-    return path
-
-
-def write(path: str | Path, text: str) -> Path:
-    """Write text to a file, in a folder that exists, and return the file's path.
-
-    Raises:
-        OptionError: The file cannot be written; the message says why.
-    """
-    path = check_place(path)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise OptionError(f"cannot write {path}: {why}") from None
-    return path
 
 
 def text_of(plan: Any) -> str:

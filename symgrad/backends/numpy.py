@@ -21,6 +21,7 @@ from symgrad import trees
 from symgrad.backends.arguments import FLOAT, Call, Slot, evaluated
 from symgrad.backends.program import Program, program
 from symgrad.errors import DataError, OptionError, checks_options, listed, unknown
+from symgrad.files import write
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
 from symgrad.graph import SCALAR, Graph
@@ -105,9 +106,7 @@ class CompiledFunction:
         """
         from symgrad.backends.module import text_of
 
-        path = Path(path)
-        path.write_text(text_of(self._plan), encoding="utf-8")
-        return path
+        return write(path, text_of(self._plan))
 
 
 def _as_list(result: Any, plan: _Plan) -> list[Any]:

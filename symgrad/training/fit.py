@@ -15,9 +15,9 @@ import sympy as sp
 from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.algebra import add, elementwise, hadamard, scale, transpose
-from symgrad.backends.module import write
 from symgrad.backends.numpy import CompiledFunction, compile
 from symgrad.errors import DataError, OptionError, ShapeError, SymgradError, listed
+from symgrad.files import write
 from symgrad.formats import record as records
 from symgrad.formula import Formula
 from symgrad.graph import Graph, Label
