@@ -47,7 +47,18 @@ from symgrad.functions import (
 from symgrad.gradient import Gradient, derive, gradient
 from symgrad.graph import Graph
 from symgrad.layers import Dense, Network
-from symgrad.losses import half_sse, mse, sse
+from symgrad.losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    half_sse,
+    huber,
+    kl_divergence,
+    l1,
+    l2,
+    mae,
+    mse,
+    sse,
+)
 from symgrad.training import Fit, load, train
 
 __all__ = [
@@ -69,8 +80,10 @@ __all__ = [
     "Step",
     "SymgradError",
     "UnsupportedError",
+    "binary_cross_entropy",
     "broadcast",
     "compile",
+    "cross_entropy",
     "derive",
     "elementwise",
     "elu",
@@ -80,11 +93,16 @@ __all__ = [
     "half_sse",
     "hard_sigmoid",
     "hardtanh",
+    "huber",
     "identity",
+    "kl_divergence",
+    "l1",
+    "l2",
     "leaky_relu",
     "load",
     "log_sigmoid",
     "log_softmax",
+    "mae",
     "mish",
     "mse",
     "relu",

@@ -234,8 +234,8 @@ def differentiate(graph: Graph, goal: Any, wrt: Iterable[Any]) -> Derivation:
         wrt: Symbols of inputs.
     """
     wrt = dict.fromkeys(wrt)
-    graph = graph.needed([goal])
-    sweep = _Sweep(graph, goal, graphs.dependents(graph, wrt), wrt, taken=set(graph.symbols))
+    whole, graph = graph, graph.needed([goal])
+    sweep = _Sweep(graph, goal, graphs.dependents(graph, wrt), wrt, taken=set(whole.symbols))
     order = _backwards(graph)
     last_use = _last_uses(order, wrt)
     if goal in wrt:
@@ -251,7 +251,7 @@ def differentiate(graph: Graph, goal: Any, wrt: Iterable[Any]) -> Derivation:
     for variable in wrt:
         if variable not in closed:
             sweep.close(variable)
-    return _finished(sweep)
+    return _finished(sweep, whole)
 
 
 def _backwards(graph: Graph) -> list[Any]:
@@ -283,10 +283,14 @@ def _last_uses(order: list[Any], wrt: Iterable[Any]) -> dict[Any, list[Any]]:
     return found
 
 
-def _finished(sweep: _Sweep) -> Derivation:
-    adjoints = _written_out(sweep)
+def _finished(sweep: _Sweep, whole: Graph) -> Derivation:
+    """Put the adjoints behind the definitions that they, or the goal, need."""
+    adjoints = _written_out(sweep, _Known.of(whole))
     kept = [(a.symbol, a.value) for a in adjoints if a.kept]
-    forward = sweep.graph.definitions
+    used = {s for _, value in kept for s in trees.symbols(value)}
+    # A prediction that the loss does not need may be what a gradient is written with.
+    named = [s for s, _ in whole.definitions if s in used]
+    forward = whole.needed([sweep.goal, *named]).definitions
     graphs.check(sweep.graph.inputs, kept, known=forward)
     result = replace(
         sweep.graph,
@@ -299,9 +303,8 @@ def _finished(sweep: _Sweep) -> Derivation:
     return Derivation(sweep.goal, tuple(sweep.wrt), adjoints, result)
 
 
-def _written_out(sweep: _Sweep) -> tuple[Adjoint, ...]:
+def _written_out(sweep: _Sweep, known: _Known) -> tuple[Adjoint, ...]:
     """Write adjoints that are used once where they are used; keep deltas and gradients."""
-    known = _Known.of(sweep.graph)
     adjoints = [known.simpler(adjoint) for adjoint in sweep.adjoints]
     parts = [_parts_of(adjoint.value) for adjoint in adjoints]
     uses = Counter(child for found in parts for child in found)
@@ -335,7 +338,8 @@ class _Known:
 
     def simpler(self, adjoint: Adjoint) -> Adjoint:
         nodes = list(trees.postorder(adjoint.value))
-        if len(nodes) > LONGEST or not simplify.may_simplify(nodes):
+        worth = simplify.may_simplify(nodes) or bool(self.facts.sums)
+        if len(nodes) > LONGEST or not worth:
             return adjoint
         value, applied = simplify.simplified(adjoint.value, self.facts, self.named)
         return replace(adjoint, value=value, rewrites=adjoint.rewrites + applied)

@@ -15,7 +15,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad import functions, graph
-from symgrad.algebra import add, broadcast, elementwise, multiply, transpose
+from symgrad.algebra import add, broadcast, elementwise, multiply, softmax, transpose
 from symgrad.errors import OptionError, ShapeError, checks_init, unknown
 from symgrad.formula import Formula
 from symgrad.graph import Definition, Graph, Label
@@ -32,7 +32,7 @@ class Dense:
     Args:
         units: How many units the layer has.
         activation: A name of `symgrad.functions.FUNCTIONS`, or a function class; None is
-            the identity.
+            the identity. `"softmax"` is for the last layer.
         bias: Whether every unit has a bias.
 
     Raises:
@@ -52,17 +52,36 @@ class Dense:
         """Check the options."""
         if isinstance(self.units, bool) or not isinstance(self.units, int) or self.units < 1:
             raise OptionError(f"a layer has a positive whole number of units, not {self.units!r}")
-        functions.activation(self.activation)
+        if not self.normalised:
+            functions.activation(self.activation, also=["softmax"])
+        elif self.units < 2:
+            raise OptionError("softmax needs at least two units: of one, it is always 1")
         if not isinstance(self.bias, bool):
             raise OptionError(f"bias is True or False, not {self.bias!r}")
 
     def __repr__(self) -> str:
-        return f"Dense({self.units}, activation={self.function.name!r}, bias={self.bias})"
+        return f"Dense({self.units}, activation={self.name!r}, bias={self.bias})"
+
+    @property
+    def normalised(self) -> bool:
+        """Whether the activation is softmax, which takes all units of the layer together."""
+        return self.activation is softmax or (
+            isinstance(self.activation, str) and self.activation == "softmax"
+        )
+
+    @property
+    def name(self) -> str:
+        """The name of the activation."""
+        return "softmax" if self.normalised else self.function.name
 
     @property
     def function(self) -> functions.ScalarFunction:
-        """The activation's entry in the registry."""
+        """The activation's entry in the registry; softmax has none."""
         return functions.activation(self.activation)
+
+    def activate(self, z: Any, axis: int) -> Any:
+        """Apply the activation to a matrix of pre-activations, units along an axis."""
+        return softmax(z, axis=axis) if self.normalised else elementwise(self.function.apply, z)
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,7 @@ class _Built:
     definitions: tuple[Definition, ...]
     outputs: tuple[Any, ...]
     targets: tuple[Any, ...]
+    logits: tuple[Any, ...]
     labels: dict[str, Label]
 
 
@@ -252,6 +272,8 @@ def _checked_layers(layers: Iterable[Dense]) -> tuple[Dense, ...]:
     for layer in checked:
         if not isinstance(layer, Dense):
             raise OptionError(f"a layer is an sg.Dense, not {layer!r}")
+    if any(layer.normalised for layer in checked[:-1]):
+        raise OptionError("softmax is for the last layer only")
     return checked
 
 
@@ -307,9 +329,9 @@ def _in_rows(net: Network) -> _Built:
             z = add(z, broadcast(transpose(b), n, units) if n != 1 else transpose(b))
         symbol = sp.MatrixSymbol(names.note(f"Z{k}", "Z", "pre-activation", k), n, units)
         active = sp.MatrixSymbol(names.activated(k, upper=True), n, units)
-        definitions += [(symbol, z), (active, elementwise(layer.function.apply, symbol))]
+        definitions += [(symbol, z), (active, layer.activate(symbol, 1))]
         below = active
-    return _built(names, (samples,), definitions, (below,), (targets.symbol,))
+    return _built(names, (samples,), definitions, (below,), (targets.symbol,), (symbol,))
 
 
 def _in_columns(net: Network) -> _Built:
@@ -326,12 +348,14 @@ def _in_columns(net: Network) -> _Built:
             z = add(z, names.parameter(f"b{first}", (units,), "bias", first))
         symbol = sp.MatrixSymbol(names.note(f"z{k}", "z", "pre-activation", k), units, 1)
         active = sp.MatrixSymbol(names.activated(k, upper=False), units, 1)
-        definitions += [(symbol, z), (active, elementwise(layer.function.apply, symbol))]
+        definitions += [(symbol, z), (active, layer.activate(symbol, 0))]
         below = active
-    return _built(names, (sample,), definitions, (below,), (target.symbol,))
+    return _built(names, (sample,), definitions, (below,), (target.symbol,), (symbol,))
 
 
-def _built(names: _Names, inputs: Any, definitions: Any, outputs: Any, targets: Any) -> _Built:
+def _built(
+    names: _Names, inputs: Any, definitions: Any, outputs: Any, targets: Any, logits: Any
+) -> _Built:
     parameters = tuple(names.parameters.values())
     return _Built(
         (*inputs, *parameters),
@@ -339,6 +363,7 @@ def _built(names: _Names, inputs: Any, definitions: Any, outputs: Any, targets: 
         tuple(definitions),
         tuple(outputs),
         tuple(targets),
+        tuple(logits),
         names.labels,
     )
 
@@ -372,24 +397,22 @@ def _in_scalars(net: Network) -> _Built:
         active = _vector_of(
             names, last, letter, role, layer.units, k if role != "prediction" else None
         )
-        for j, (z, a) in enumerate(zip(zs, active, strict=True)):
+        for j, z in enumerate(zs):
             terms = [w * h for w, h in zip(weights[j], below, strict=True)]
             definitions.append((z, sp.Add(*terms, *biases[j : j + 1])))
-            definitions.append((a, layer.function.apply(z)))
+        definitions += _activated(names, layer, zs, active)
         below = active
     inputs = tuple(Variable(symbol) for symbol in sample)
-    return _built(names, inputs, _by_layer(definitions, net), below, targets)
+    return _built(names, inputs, definitions, below, targets, zs)
 
 
-def _by_layer(definitions: list[Definition], net: Network) -> list[Definition]:
-    """Order the definitions of every layer: pre-activations first, then activations."""
-    ordered: list[Definition] = []
-    start = 0
-    for layer in net.layers:
-        part = definitions[start : start + 2 * layer.units]
-        ordered += part[0::2] + part[1::2]
-        start += 2 * layer.units
-    return ordered
+def _activated(names: _Names, layer: Dense, zs: list[Any], active: list[Any]) -> list[Definition]:
+    """Define the outputs of a layer's units by their pre-activations."""
+    if not layer.normalised:
+        return [(a, layer.function.apply(z)) for z, a in zip(zs, active, strict=True)]
+    total = sp.Symbol(names.note("s", "s", "intermediate"), real=True)
+    outputs = [(a, sp.exp(z - total)) for z, a in zip(zs, active, strict=True)]
+    return [(total, functions.logsumexp(*zs)), *outputs]
 
 
 def _scalar_parameters(names: _Names, net: Network, k: int) -> tuple[list[list[Any]], list[Any]]:

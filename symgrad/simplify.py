@@ -26,6 +26,8 @@ REWRITES = Registry()
 
 #: An entrywise function of more nodes is left as it is: what SymPy does to it takes long.
 LARGEST_BODY = 80
+#: A sum of more terms is not expanded.
+MOST_TERMS = 8
 
 
 def _x(name: str = "x") -> Any:
@@ -93,6 +95,19 @@ def _reflection(node: Any, facts: Facts) -> Any:
     return functions.sigmoid(-u)
 
 
+@REWRITES.rule(
+    sp.Add,
+    name="algebra",
+    law="a sum of products is expanded or factored, where that is shorter",
+    example=lambda: -_x("y") * (1 - _x("a")) + (1 - _x("y")) * _x("a"),
+)
+def _scalar_algebra(node: Any, facts: Facts) -> Any:
+    products = [t for t in node.args if t.is_Mul and any(f.is_Add for f in t.args)]
+    if len(node.args) > MOST_TERMS or len(products) < 2:
+        return None
+    return _shorter(node)
+
+
 def _mapped(body: Any, matrices: Iterable[Any]) -> Any:
     """Apply a function of entries to the matrices that it depends on."""
     matrices = tuple(matrices)
@@ -106,8 +121,8 @@ def _mapped(body: Any, matrices: Iterable[Any]) -> Any:
         below = dict(kept)
         return scale(coefficient, hadamard(*(below[factor] for factor in factors)))
     fresh = entry_symbols(len(kept))
-    renamed = body.xreplace(dict(zip((v for v, _ in kept), fresh, strict=True)))
-    return Elementwise(sp.Lambda(fresh, renamed), *(m for _, m in kept))
+    renamed = rest.xreplace(dict(zip((v for v, _ in kept), fresh, strict=True)))
+    return scale(coefficient, Elementwise(sp.Lambda(fresh, renamed), *(m for _, m in kept)))
 
 
 @REWRITES.rule(
@@ -216,6 +231,25 @@ def _common_scalar(node: Any, facts: Facts) -> Any:
 
 def _positive(coefficient: Any) -> Any:
     return -coefficient if coefficient.could_extract_minus_sign() else coefficient
+
+
+@REWRITES.rule(
+    sp.MatMul,
+    name="sign",
+    law="-c (B - A) = c (A - B)",
+    example=lambda: sp.MatMul(-_x(), sp.MatAdd(_m("B"), sp.MatMul(-1, _m()))),
+)
+def _sign(node: Any, facts: Facts) -> Any:
+    coefficient, rest = split_coefficient(node)
+    factors = list(rest.args) if isinstance(rest, sp.MatMul) else [rest]
+    if not coefficient.could_extract_minus_sign():
+        return None
+    for place, factor in enumerate(factors):
+        if isinstance(factor, sp.MatAdd):
+            turned = add(*(scale(-1, term) for term in factor.args))
+            factors[place] = turned
+            return scale(-coefficient, multiply(*factors))
+    return None
 
 
 @REWRITES.rule(
@@ -341,14 +375,18 @@ NAMED = (Elementwise, Softmax, LogSoftmax, sp.Function, sp.Inverse)
 
 def facts_of(inputs: Iterable[Variable], definitions: Iterable[Any] = ()) -> Facts:
     """Read off the declared inputs, and the definitions, what sums to one."""
-    normal = set()
+    normal, scalars = set(), []
     for variable in inputs:
-        if {"rows sum to one", "one-hot"} & set(variable.assumptions):
+        if not {"rows sum to one", "one-hot"} & set(variable.assumptions):
+            continue
+        if variable.shape:
             normal.add((variable.symbol, 0 if len(variable.shape) == 1 else 1))
+        else:
+            scalars.append(variable.symbol)  # the entries of one target
     for symbol, expression in definitions:
         if isinstance(expression, Softmax):
             normal.add((symbol, expression.axis))
-    return Facts(frozenset(normal))
+    return Facts(frozenset(normal), (tuple(scalars),) if scalars else ())
 
 
 def simplified(

@@ -67,6 +67,8 @@ DEFINITIONS: dict[str, Callable[..., Expr]] = {
     "gelu_tanh": lambda x: (
         x * (1 + sympy.tanh(sympy.sqrt(2 / sympy.pi) * (x + sympy.Rational("0.044715") * x**3))) / 2
     ),
+    "xlogy": lambda x, y: x * sympy.log(y),
+    "logsumexp": lambda *xs: sympy.log(Add(*map(sympy.exp, xs))),
     "SeluAlpha": lambda: SELU_ALPHA,
     "SeluScale": lambda: SELU_SCALE,
     "arctan": lambda x: sympy.atan(x),
@@ -456,11 +458,44 @@ def agree(left: Any, right: Any, digits: int = 40) -> bool:
 
 # --- Dense networks, written out in scalars --------------------------------------------------
 
+
 # Of the pairs (output, target) of all samples and outputs.
+def magnitude(r: Any) -> Expr:
+    """The absolute value, branch by branch."""
+    return DEFINITIONS["Abs"](sympy.sympify(r))
+
+
+def _huber(size: Expr) -> Expr:
+    return if_positive(size - 1, size - sympy.Rational(1, 2), size**2 / 2)
+
+
+#: Losses that are summed over the outputs of a sample and averaged over the samples.
+MEAN_OVER_SAMPLES = ("cross_entropy", "kl_divergence")
+
+
+def loss_of(name: str, predictions: Table, targets: Table) -> Expr:
+    """A loss by its name, of tables with one sample a row."""
+    rows = [
+        list(zip(own, wanted, strict=True))
+        for own, wanted in zip(predictions, targets, strict=True)
+    ]
+    if name in MEAN_OVER_SAMPLES:
+        return Add(*(LOSSES[name](row) for row in rows)) / len(rows)
+    return LOSSES[name]([pair for row in rows for pair in row])
+
+
 LOSSES: dict[str, Callable[[list], Any]] = {
     "mse": lambda pairs: sum((a - y) ** 2 for a, y in pairs) / len(pairs),
     "sse": lambda pairs: sum((a - y) ** 2 for a, y in pairs),
     "half_sse": lambda pairs: sum((a - y) ** 2 for a, y in pairs) / 2,
+    "mae": lambda pairs: sum(magnitude(a - y) for a, y in pairs) / len(pairs),
+    "huber": lambda pairs: sum(_huber(magnitude(a - y)) for a, y in pairs) / len(pairs),
+    "binary_cross_entropy": lambda pairs: (
+        -sum(y * sympy.log(a) + (1 - y) * sympy.log(1 - a) for a, y in pairs) / len(pairs)
+    ),
+    # Of one sample; the mean over samples is taken by `mean_over_samples`.
+    "cross_entropy": lambda pairs: -sum(y * sympy.log(a) for a, y in pairs),
+    "kl_divergence": lambda pairs: sum(y * sympy.log(y / a) for a, y in pairs),
 }
 
 
@@ -480,6 +515,13 @@ class Network:
     parameters: dict[str, ImmutableDenseMatrix]
     output: ImmutableDenseMatrix
     loss: Expr
+
+
+def activated(name: str, row: list) -> list[Expr]:
+    """The outputs of a layer for one sample, from its pre-activations."""
+    if name == "softmax":
+        return list(softmax(ImmutableDenseMatrix([row]), 1))
+    return [DEFINITIONS[name](z) for z in row]
 
 
 def network(
@@ -507,9 +549,10 @@ def network(
             parameters[f"b{depth}"] = named(f"b{depth}", *(1, shape[1])[::flip])
         biases = list(parameters.get(f"b{depth}", [Integer(0)] * shape[1]))
         sums = [layer(sample, weights, biases, columns) for sample in values]
-        values = [[DEFINITIONS[name](z) for z in row] for row in sums]
+        values = [activated(name, row) for row in sums]
     output = ImmutableDenseMatrix(values).T if columns else ImmutableDenseMatrix(values)
-    value = LOSSES[loss](list(zip(output, targets, strict=True)))
+    wanted = (targets.T if columns else targets).tolist()
+    value = loss_of(loss, values, wanted)
     return Network(inputs, targets, parameters, output, value)
 
 

@@ -131,10 +131,11 @@ def test_repetitions_to_no_size():
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (lambda: sg.compile(a**2, ["a"]).save("/no/folder/f.py"), "there is no folder"),
-        (lambda: sg.derive(a**2, "a").save("/no/folder/f.tex"), "there is no folder"),
+        (lambda: sg.compile(a**2, ["a"]).save("/no/folder/f.py"), "no folder /no/folder"),
+        (lambda: sg.derive(a**2, "a").save("/nowhere/f.tex"), "no folder /nowhere"),
         (lambda: sg.Network(1, [sg.Dense(1)]).fit([1, 2], [1, 2], loss="mse"), r"sg\.mse"),
     ],
+    ids=["module", "derivation", "loss"],
 )
 def test_files_and_losses_that_are_none(write, words):
     with pytest.raises(sg.OptionError, match=words):

@@ -12,20 +12,36 @@ RNG = np.random.default_rng(4)
 
 
 def written(name, prediction, target):
-    """The oracle's own definition, on numbers."""
-    pairs = list(zip(np.ravel(prediction).tolist(), np.ravel(target).tolist(), strict=True))
-    return float(oracle.LOSSES[name](pairs))
+    """The oracle's own definition, on numbers, with one sample a row."""
+    return float(oracle.loss_of(name, *(np.atleast_2d(t).tolist() for t in (prediction, target))))
+
+
+def ending(name):
+    """The activation of a last layer whose outputs the loss takes."""
+    return LOSSES[name].fuses or "identity"
+
+
+def normalised(arrays, name):
+    """Targets of a loss over classes sum to one; those of the binary one are below it."""
+    if not LOSSES[name].fuses:
+        return arrays
+    targets = [key for key in arrays if key.lower() in ("y", "t") or key.startswith("y_")]
+    table = np.stack([np.abs(arrays[key]) for key in targets], axis=-1)
+    total = table.sum(axis=-1) if len(targets) > 1 else table[..., 0].sum(axis=-1, keepdims=True)
+    return {**arrays, **{key: np.abs(arrays[key]) / total for key in targets}}
 
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("form", ["rows", "columns", "scalars"])
 def test_losses_of_networks_are_those_of_their_predictions(name, form):
-    net = getattr(sg.Network(2, [sg.Dense(3, activation="tanh"), sg.Dense(2)]), form)()
+    layers = [sg.Dense(3, activation="tanh"), sg.Dense(2, activation=ending(name))]
+    net = getattr(sg.Network(2, layers), form)()
     loss = getattr(sg, name)(net)
     arrays = {
         key: RNG.normal(size=[5 if size == "n" else size for size in v.shape])
         for key, v in loss.inputs.items()
     }
+    arrays = normalised(arrays, name)
     function = sg.compile(loss)
     prediction = sg.compile(net.output)({k: arrays[k] for k in net.output.inputs})
     target = sg.compile(net.target)({k: arrays[k] for k in net.target.inputs})
@@ -36,20 +52,25 @@ def test_losses_of_networks_are_those_of_their_predictions(name, form):
 def test_losses_of_pairs(name):
     make = getattr(sg, name)
     X, W, T = (sp.MatrixSymbol(n, *s) for n, s in zip("XWT", ((4, 3), (3, 2), (4, 2)), strict=True))
-    arrays = {"X": RNG.normal(size=(4, 3)), "W": RNG.normal(size=(3, 2)),
-              "T": RNG.normal(size=(4, 2))}  # fmt: skip
+    # Products of such X and W are probabilities, too.
+    arrays = {"X": RNG.uniform(0, 1, (4, 3)), "W": RNG.uniform(0, 1 / 3, (3, 2)),
+              "T": RNG.uniform(0, 1, (4, 2))}  # fmt: skip
+    arrays = normalised(arrays, name)
     loss = make(X * W, T)
     wanted = written(name, arrays["X"] @ arrays["W"], arrays["T"])
     assert np.isclose(sg.compile(loss)(arrays), wanted, rtol=1e-13)
     w, y = sp.symbols("w y", real=True)
-    assert np.isclose(sg.compile(make(w**2, y))(w=3, y=5), written(name, [9.0], [5.0]))
-    column = make(sp.Matrix([w, w**2]), sp.Matrix([y, 1]))
-    assert np.isclose(sg.compile(column)(w=3, y=5), written(name, [3.0, 9.0], [5.0, 1.0]))
+    own = make(w**2, y)
+    goal = 1.0 if LOSSES[name].distribution else 0.25
+    assert np.isclose(sg.compile(own)(w=0.6, y=goal), written(name, [0.36], [goal]))
+    column = make(sp.Matrix([w, w**2]), sp.Matrix([y, 1 - y]))
+    wanted = written(name, [0.6, 0.36], [0.25, 0.75])
+    assert np.isclose(sg.compile(column)(w=0.6, y=0.25), wanted)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_keeps_its_prediction_and_its_targets(name):
-    net = sg.Network(2, [sg.Dense(2)])
+    net = sg.Network(2, [sg.Dense(2, activation=ending(name))])
     loss = getattr(sg, name)(net)
     assert loss.model.output == net.output.output
     assert loss.targets == ("Y",)

@@ -192,8 +192,8 @@ def test_a_wrong_constant_of_a_loss_is_caught(monkeypatch, name):
     assert loss_is_right(entry)
     right, (prediction, target, value) = entry.define, entry.example
 
-    def doubled(first, second):
-        return 2 * right(first, second)
+    def doubled(operands, **options):
+        return 2 * right(operands, **options)
 
     wrong = replace(entry, define=doubled)
     monkeypatch.setattr(sg, name, lambda *pair: losses._applied(wrong, *pair))

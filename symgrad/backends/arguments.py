@@ -118,6 +118,7 @@ class Call:
         counts = {name: len(arrays[name]) for name, slot in slots.items() if slot.lead}
         if 0 in counts.values() or 0 in sizes.values():
             raise _empty(arrays, slots)
+        _check_distributions(slots, arrays)
         if len(set(counts.values())) > 1:
             said = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
             raise ShapeError(f"the numbers of samples differ: {said}")
@@ -133,6 +134,35 @@ class Call:
             return value
         value = np.reshape(value, shape)
         return value if shape else value[()]
+
+
+#: How far a row of a target may be from summing to one: float32 keeps some six digits.
+DISTRIBUTION_TOLERANCE = 1e-4
+
+
+def _check_distributions(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -> None:
+    """Check what formulas were simplified with: rows of targets that sum to one."""
+    scalars = []
+    for name, slot in slots.items():
+        if not {"rows sum to one", "one-hot"} & set(slot.variable.assumptions):
+            continue
+        if slot.sizes:
+            _check_sums(f"the rows of `{name}`", arrays[name].sum(axis=-1))
+        else:
+            scalars.append(name)
+    if scalars:
+        said = " + ".join(f"`{name}`" for name in scalars)
+        _check_sums(said, sum(arrays[name] for name in scalars))
+
+
+def _check_sums(what: str, sums: Any) -> None:
+    off = np.abs(np.asarray(sums) - 1.0)
+    if np.any(off > DISTRIBUTION_TOLERANCE):
+        worst = np.ravel(sums)[np.argmax(off)]
+        raise DataError(
+            f"{what} must sum to one, which this loss declares of its target; found {worst:.6g}. "
+            "Give one-hot rows or probabilities"
+        )
 
 
 def _empty(arrays: Mapping[str, Any], slots: Mapping[str, Slot]) -> DataError:

@@ -14,6 +14,7 @@ from symgrad.backends.products import Emitter
 from symgrad.backends.source import identifiers
 from symgrad.backends.stacked import StackedEmitter
 from symgrad.errors import UnsupportedError
+from symgrad.functions import several
 from symgrad.graph import Graph
 from symgrad.shapes import Variable, name_of
 from symgrad.softmax import KERNELS
@@ -89,7 +90,8 @@ def _generated(
     symbols = made.symbols
     names = [*(v.name for v in made.inputs), *made.defined_names, *map(str, made.sizes)]
     outs = [f"result_{k}" for k in range(len(outputs))]
-    chosen = identifiers(names, reserved=[*functions.FUNCTIONS, *KERNELS, name, *RESERVED, *outs])
+    helpers = [*functions.FUNCTIONS, *KERNELS, *several.KERNELS]
+    chosen = identifiers(names, reserved=[*helpers, name, *RESERVED, *outs])
     held = graphs.layouts(made)
     known = {symbol: chosen[key] for key, symbol in symbols.items()}
     known.update({size: chosen[str(size)] for size in made.sizes})
@@ -115,7 +117,8 @@ def _generated(
 def _kernels(names: Iterable[str]) -> list[str]:
     """Return the sources of helper functions, each after those that it calls."""
     found = dict(functions.kernels_of(name for name in names if name in functions.FUNCTIONS))
-    found.update({name: KERNELS[name] for name in names if name in KERNELS})
+    own = {**KERNELS, **several.KERNELS}
+    found.update({name: own[name] for name in names if name in own})
     return list(found.values())
 
 

@@ -18,6 +18,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad import functions
 from symgrad.errors import UnsupportedError
+from symgrad.functions import several
 from symgrad.graph import COLUMN, FULL, ROW, SCALAR
 from symgrad.matrices import (
     Broadcast,
@@ -324,6 +325,9 @@ class ScalarEmitter:
         if entry is not None and entry.kernel:
             self.kernels[entry.name] = None
             return Code(f"{entry.name}({inner})", ATOM, *layout)
+        if expr.func.__name__ in several.KERNELS:
+            self.kernels[expr.func.__name__] = None
+            return Code(f"{expr.func.__name__}({inner})", ATOM, *layout)
         if expr.func in RECIPROCALS:
             name = NUMPY_NAMES[RECIPROCALS[expr.func]]
             return Code(f"1 / {name}({inner})", PRODUCT, *layout)

@@ -29,6 +29,7 @@ _HEADS: dict[str, Any] = {
         *(sp.Transpose, sp.Trace, sp.Inverse, sp.Determinant, sp.MatPow, MatrixElement),
         *(sp.ZeroMatrix, sp.OneMatrix, sp.Identity, sp.FunctionMatrix, UnitMatrix),
         *(Broadcast, Elementwise, SumColumns, SumEntries, SumRows, Softmax, LogSoftmax),
+        *(functions.xlogy, functions.logsumexp),
         *(sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2),
         *(sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.acosh, sp.atanh, sp.sec, sp.csc, sp.cot),
         *(sp.sech, sp.csch, sp.coth, sp.Abs, sp.sign, sp.floor, sp.ceiling, sp.Heaviside),

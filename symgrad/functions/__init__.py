@@ -89,11 +89,12 @@ def entry_of(function: Any) -> ScalarFunction | None:
     return _BY_CLASS.get(function)
 
 
-def activation(name: Any) -> ScalarFunction:
+def activation(name: Any, also: Iterable[str] = ()) -> ScalarFunction:
     r"""Find an activation by its name, or by its function class.
 
     Args:
         name: A name such as `"tanh"`, or a class such as `sympy.tanh`; None is identity.
+        also: Names that the caller accepts besides; an error lists them, too.
 
     Raises:
         OptionError: The name is not in the registry.
@@ -106,7 +107,7 @@ def activation(name: Any) -> ScalarFunction:
     by_name = isinstance(name, str)
     found = FUNCTIONS.get(ALIASES.get(name, name)) if by_name else _BY_CLASS.get(name)
     if found is None:
-        raise unknown("activation", name, sorted([*FUNCTIONS, *ALIASES]))
+        raise unknown("activation", name, sorted([*FUNCTIONS, *ALIASES, *also]))
     return found
 
 
@@ -385,6 +386,7 @@ from symgrad.functions.activations import (  # noqa: E402
     silu,
     softsign,
 )
+from symgrad.functions.several import logsumexp, xlogy  # noqa: E402
 
 __all__ = [
     "ALIASES",
@@ -403,6 +405,7 @@ __all__ = [
     "leaky_relu",
     "log1pexp",
     "log_sigmoid",
+    "logsumexp",
     "mish",
     "relu",
     "scalar_function",
@@ -412,4 +415,5 @@ __all__ = [
     "softplus",
     "softsign",
     "step",
+    "xlogy",
 ]
