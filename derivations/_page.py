@@ -31,6 +31,12 @@ def number(value):
     return "0" if abs(value) < SMALL else f"{value:.8g}"
 
 
+def matrix(values):
+    """A table of numbers as a matrix in LaTeX."""
+    rows = [" & ".join(map(number, row)) for row in values]
+    return "\\begin{bmatrix} " + " \\\\ ".join(rows) + " \\end{bmatrix}"
+
+
 class Page:
     """A page of Markdown with the files that belong to it, written together.
 

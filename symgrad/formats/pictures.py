@@ -47,10 +47,15 @@ def save_svg(figure: Any, path: str | Path) -> Path:
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": "symgrad", "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    rounded = re.sub(r"-?\d+\.\d{3,}", _hundredths, buffer.getvalue())
+    # Attributes alone: words between the tags are shown as they are.
+    rounded = re.sub(r'="[^"]*"', _rounded, buffer.getvalue())
     path = Path(path)
     path.write_text("\n".join(line.rstrip() for line in rounded.splitlines()) + "\n")
     return path
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    return re.sub(r"-?\d+\.\d{3,}", _hundredths, attribute.group())
 
 
 def _hundredths(number: re.Match[str]) -> str:
@@ -232,12 +237,23 @@ def fitted(
     predict: Callable[[Any], Any],
     labels: tuple[str, str],
     at: float,
+    *,
+    name: str = "trained network",
 ) -> Any:
-    """Draw samples, the fitted curve, and the prediction at one input."""
+    """Draw samples, the fitted curve, and the prediction at one input.
+
+    Args:
+        x: The inputs of the samples.
+        y: Their targets.
+        predict: The fitted function, of an array of inputs.
+        labels: The words at the two axes.
+        at: The input whose prediction is marked.
+        name: What the legend calls the curve.
+    """
     figure, axes = _figure()
     span = float(np.ptp(x)) * 0.05
     grid = np.linspace(min(float(np.min(x)), at) - span, max(float(np.max(x)), at) + span, 301)
-    axes.plot(grid, predict(grid), color=_RED, lw=2, label="trained network")
+    axes.plot(grid, predict(grid), color=_RED, lw=2, label=name)
     axes.scatter(x, y, color=_BLUE, zorder=3, label="data")
     value = float(predict(at))
     axes.plot([at], [value], "D", color="black", ms=7, zorder=4, label=f"at {at:g}: {value:.4f}")
