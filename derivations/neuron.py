@@ -45,7 +45,9 @@ def write(folder):
     neuron = sg.compile(output(), wrt=["x1", "x2"])
     rows = []
     for first in (-2.0, 0.0, 1.0):
-        second = float(line().subs(WEIGHTS).subs(x1, first))
+        second = float(
+            line().subs({w1: WEIGHTS["w1"], w2: WEIGHTS["w2"], b: WEIGHTS["b"], x1: first})
+        )
         value, slopes = neuron(**WEIGHTS, x1=first, x2=second)
         rows.append((first, second, value, slopes["x1"], slopes["x2"]))
     page.table(["$x_1$", "$x_2$", "output", "slope by $x_1$", "slope by $x_2$"], rows)

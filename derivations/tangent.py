@@ -25,7 +25,7 @@ def slope():
 
 
 def walk(start, rate=RATE, steps=STEPS):
-    """Go against the slope; ends where the curve's picture ends. Returns the place and the steps."""
+    """Go against the slope until the picture ends; returns the place and the number of steps."""
     down, place = sg.compile(slope()), start
     for count in range(steps):
         if not LIMITS[0] <= place <= LIMITS[1]:
