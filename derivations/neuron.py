@@ -13,7 +13,7 @@ LEVEL = 0.5
 
 def output():
     """The output of the neuron."""
-    return sg.sigmoid(w1 * x1 + w2 * x2 + b)
+    return sg.Formula.of(sg.sigmoid(w1 * x1 + w2 * x2 + b), name="y")
 
 
 def formulas():
@@ -23,7 +23,7 @@ def formulas():
 
 def line():
     """The second input on the line where the output is the level, as a formula."""
-    (inside,) = output().args
+    (inside,) = output().sympy.args
     at_level = sp.log(sp.Rational(LEVEL) / (1 - sp.Rational(LEVEL)))
     (found,) = sp.solve(sp.Eq(inside, at_level), x2)
     return found
@@ -43,11 +43,10 @@ def write(folder):
         f"{WEIGHTS['w1']:g} and {WEIGHTS['w2']:g} and the bias {WEIGHTS['b']:g}:"
     )
     neuron = sg.compile(output(), wrt=["x1", "x2"])
+    fixed = {symbol: WEIGHTS[symbol.name] for symbol in (w1, w2, b)}
     rows = []
     for first in (-2.0, 0.0, 1.0):
-        second = float(
-            line().subs({w1: WEIGHTS["w1"], w2: WEIGHTS["w2"], b: WEIGHTS["b"], x1: first})
-        )
+        second = float(line().subs({**fixed, x1: first}))
         value, slopes = neuron(**WEIGHTS, x1=first, x2=second)
         rows.append((first, second, value, slopes["x1"], slopes["x2"]))
     page.table(["$x_1$", "$x_2$", "output", "slope by $x_1$", "slope by $x_2$"], rows)

@@ -46,6 +46,8 @@ def values(units):
 def parts(units):
     """Every hidden unit with its weight out, as a function of x."""
     into, biases, out = NETS[units]
+    if units == 1:
+        return
     for unit, (inside, bias, outside) in enumerate(zip(into, biases, out, strict=True), 1):
         term = sg.compile(outside * sg.sigmoid(inside * x + bias))
         yield f"unit {unit}", lambda v, term=term: term(x=v)
@@ -75,5 +77,5 @@ def write(folder):
         figure = pictures.curves(
             drawn, (-10.0, 15.0), ("$x$", "$y$"), dashed=[n for n in drawn if n != "sum"], steps=251
         )
-        page.picture(str(units), figure, f"The sum of {units}, and what each unit adds")
+        page.picture(str(units), figure, f"Units: {units}; dashed, what each one adds")
     return page.write(folder)

@@ -8,7 +8,7 @@ from symgrad.formats import pictures
 
 x = sp.Symbol("x", real=True)
 # The article shows a polynomial without writing it down; this one has its slope 1.3 at 0.
-CURVE = sp.Rational(13, 10) * (x - 5 * x**3 / 12 + x**5 / 20)
+CURVE = sg.Formula.of(sp.Rational(13, 10) * (x - 5 * x**3 / 12 + x**5 / 20), name="f")
 LIMITS = (-2.5, 2.5)
 RATE, STEPS = 0.1, 200
 STARTS = (-1.9, 0.5, 1.2, 2.4, -2.05)

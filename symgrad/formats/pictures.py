@@ -32,6 +32,11 @@ def _sampled(function: Callable[[float], Any], grid: Any) -> Any:
     return np.array([float(function(float(value))) for value in grid])
 
 
+def _legend(figure: Any) -> None:
+    # Above the axes it hides nothing, and its place does not depend on what is drawn.
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+
+
 def save_svg(figure: Any, path: str | Path) -> Path:
     """Write a figure as SVG, the same bytes for the same picture.
 
@@ -114,7 +119,7 @@ def curves(
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.grid(alpha=0.3)
-    axes.legend()
+    _legend(figure)
     return figure
 
 
@@ -142,7 +147,8 @@ def tangents(
     axes.plot(grid, _sampled(function, grid), color=_BLUE, lw=2)
     reach = 0.12 * (limits[1] - limits[0])
     for k, place in enumerate(places, 1):
-        value, rise = float(function(place)), float(slope(place))
+        # Rounded, as a slope that cancels to 0 leaves the noise of floats; 0 makes -0 a 0.
+        value, rise = float(function(place)), round(float(slope(place)), 10) + 0.0
         ends = np.array([-reach, reach])
         words = f"slope {rise:.4g} at {place:g}"
         color = _CYCLE[k % len(_CYCLE)]
@@ -151,7 +157,7 @@ def tangents(
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.grid(alpha=0.3)
-    axes.legend()
+    _legend(figure)
     return figure
 
 
@@ -180,7 +186,7 @@ def decision(
     axes.plot([], [], color=_RED, lw=2.2, label=f"output {level:g}")
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
-    axes.legend(loc="upper right", framealpha=0.9)
+    _legend(figure)
     figure.colorbar(filled, ax=axes)
     return figure
 
@@ -224,7 +230,7 @@ def loss_surface(
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.set_title(title)
-    axes.legend(loc="best", framealpha=0.9)
+    _legend(figure)
     bar = figure.colorbar(filled, ax=axes)
     ticks = 10.0 ** np.arange(np.ceil(np.log10(levels[0])), np.floor(np.log10(levels[-1])) + 1)
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
@@ -260,5 +266,5 @@ def fitted(
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.grid(alpha=0.3)
-    axes.legend()
+    _legend(figure)
     return figure
