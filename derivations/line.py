@@ -129,10 +129,7 @@ def draw(page):
     """The loss over w and b, with a path that converges and one that does not."""
 
     def surface(path, each):
-        title = "loss and the path of descent"
-        return pictures.loss_surface(
-            lambda u, v: compiled()((u, v)), path, 61, title=title, each=each
-        )
+        return pictures.loss_surface(lambda u, v: compiled()((u, v)), path, 61, each=each)
 
     page.section("Pictures")
     slow = descend(0.001, 1000)

@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 MADE = (".tex", ".md", ".json", ".svg")  # the endings of what is written here
 TOLERANCE = 0.5  # points by which a coordinate of a picture may differ
+OF_WORDS = 6.0  # the same for words and the legend: their places depend on the fonts
 
 # A number that is not part of a word or of a colour such as #1f5fa8.
 _NUMBER = re.compile(r"(?<![\w#.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -42,27 +43,44 @@ def write_all(folder):
 
 def drawn_alike(first, second):
     """Tell whether two SVG texts draw the same: the same parts, numbers within the tolerance."""
-    pairs = itertools.zip_longest(_parts(first), _parts(second), fillvalue=("", []))
+    pairs = itertools.zip_longest(_parts(first), _parts(second), fillvalue=("", [], 0))
     return all(
         words == others
         and len(numbers) == len(values)
-        and all(abs(a - b) <= TOLERANCE for a, b in zip(numbers, values, strict=True))
-        for (words, numbers), (others, values) in pairs
+        and all(abs(a - b) <= near for a, b in zip(numbers, values, strict=True))
+        for (words, numbers, near), (others, values, _) in pairs
     )
 
 
 def _parts(svg):
-    """Every element as its words and its numbers, without names and metadata."""
-    for element in ElementTree.fromstring(svg).iter():
-        tag = element.tag.rpartition("}")[2]
-        if "{" not in element.tag or "svg" not in element.tag or tag == "metadata":
-            continue
-        named = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
-        kept = [f"{key}={named[key]}" for key in sorted(named) if key not in _NAMES]
-        line = " ".join([tag, *kept])
-        # Words that are shown count as they are: a label 0.1 is not the label 0.2.
-        shown = (element.text or "").strip()
-        yield f"{_NUMBER.sub('#', line)} {shown}", [float(n) for n in _NUMBER.findall(line)]
+    """Every element as its words, its numbers and their tolerance, without names and metadata."""
+    return _below(ElementTree.fromstring(svg), TOLERANCE)
+
+
+def _below(element, near):
+    tag = element.tag.rpartition("}")[2]
+    if tag == "metadata":
+        return
+    if tag == "text" or element.get("id", "").startswith("legend"):
+        near = OF_WORDS
+    # Versions write the font of words in several ways.
+    skipped = (*_NAMES, "style") if tag == "text" else _NAMES
+    named = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
+    line = " ".join([tag, *(f"{k}={named[k]}" for k in sorted(named) if k not in skipped)])
+    words = _shown(element) if tag == "text" else ""
+    yield f"{_NUMBER.sub('#', line)} {words}", [float(n) for n in _NUMBER.findall(line)], near
+    if tag != "text":
+        for child in element:
+            yield from _below(child, near)
+
+
+def _shown(element):
+    """The letters of a text: as they are, or in order of the alphabet where they are placed singly.
+
+    Versions write a formula letter by letter, or the letters of one font together.
+    """
+    letters = "".join("".join(element.itertext()).split())
+    return "".join(sorted(letters)) if len(element) else letters
 
 
 def differences(made, kept):

@@ -18,14 +18,20 @@ _BLUE, _RED, _GREY = "#1f5fa8", "#c0392b", "#666666"
 _CYCLE = (_BLUE, _RED, "#2e8b57", "#b8860b", "#6a3d9a", "#444444")
 
 
-def _figure(width: float = 6.0, height: float = 4.2) -> tuple[Any, Any]:
+def _figure(*, bar: bool = False) -> tuple[Any, Any]:
+    """Return a figure with its axes, and for `bar` room for a bar of colours at the right."""
     from matplotlib.figure import Figure
 
-    # The object interface: no window, no state shared with a caller's own pictures.
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
+    # The object interface: no window, no state shared with a caller's own pictures. The places are
+    # fixed: a layout made to measure depends on the fonts, and so on the version of matplotlib.
+    figure = Figure(figsize=(6.0, 4.2))
+    axes = figure.add_axes((0.13, 0.13, 0.69 if bar else 0.84, 0.74))
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _bar(figure: Any, filled: Any) -> Any:
+    return figure.colorbar(filled, cax=figure.add_axes((0.85, 0.13, 0.03, 0.74)))
 
 
 def _sampled(function: Callable[[float], Any], grid: Any) -> Any:
@@ -34,7 +40,7 @@ def _sampled(function: Callable[[float], Any], grid: Any) -> Any:
 
 def _legend(figure: Any) -> None:
     # Above the axes it hides nothing, and its place does not depend on what is drawn.
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(loc="upper center", ncols=3, frameon=False)
 
 
 def save_svg(figure: Any, path: str | Path) -> Path:
@@ -180,14 +186,14 @@ def decision(
     """
     first, second = (np.linspace(*ends, steps) for ends in limits)
     height = np.array([[float(function(float(u), float(v))) for u in first] for v in second])
-    figure, axes = _figure(6.2, 4.8)
+    figure, axes = _figure(bar=True)
     filled = axes.contourf(first, second, height, 12, cmap="viridis")
     axes.contour(first, second, height, [level], colors=_RED, linewidths=2.2)
     axes.plot([], [], color=_RED, lw=2.2, label=f"output {level:g}")
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     _legend(figure)
-    figure.colorbar(filled, ax=axes)
+    _bar(figure, filled)
     return figure
 
 
@@ -197,7 +203,6 @@ def loss_surface(
     steps: int = 81,
     *,
     labels: tuple[str, str] = ("$w$", "$b$"),
-    title: str = "mean loss and the path of descent",
     each: str = "after an epoch",
 ) -> Any:
     """Draw the loss over two parameters as a map, with the path of descent on it.
@@ -207,7 +212,6 @@ def loss_surface(
         path: The points that descent visits, the start first.
         steps: How many points a side of the map has.
         labels: The words at the two axes.
-        title: The words above the picture.
         each: What a dot of the path is.
     """
     from matplotlib.colors import LogNorm
@@ -220,7 +224,7 @@ def loss_surface(
     height = np.array([[loss(float(u), float(v)) for u in across] for v in along])
     # Orders of magnitude lie between start and valley; a linear scale would show one colour.
     levels = np.geomspace(max(height.min(), 1e-12), height.max(), 18)
-    figure, axes = _figure(6.6, 4.8)
+    figure, axes = _figure(bar=True)
     norm = LogNorm()
     filled = axes.contourf(across, along, height, levels, norm=norm, cmap="viridis_r", extend="min")
     axes.contour(across, along, height, levels, colors="white", linewidths=0.4, alpha=0.6)
@@ -229,9 +233,8 @@ def loss_surface(
     axes.plot(*points[-1], "*", color="black", ms=12, label="end")
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
-    axes.set_title(title)
     _legend(figure)
-    bar = figure.colorbar(filled, ax=axes)
+    bar = _bar(figure, filled)
     ticks = 10.0 ** np.arange(np.ceil(np.log10(levels[0])), np.floor(np.log10(levels[-1])) + 1)
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     return figure
