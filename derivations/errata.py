@@ -343,10 +343,9 @@ def not_a_similarity():
         "The divergence (of Kullback and Leibler) is said to measure how similar two distributions "
         "are. It grows with their difference, is 0 where they are equal, and is not the same both "
         "ways. For $p$ = (0.5, 0.3, 0.2) and $q$ = (0.1, 0.1, 0.8):",
-        (("of $q$ from $p$, were it the same both ways", there),),
+        (("of $p$ from $q$, and so also of $q$ from $p$", there),),
         (
             ("of $q$ from $p$", back),
-            ("of $p$ from $q$", there),
             ("of $p$ from itself", float(divergence(p=first, q=first))),
         ),
     )

@@ -17,7 +17,7 @@ def loss():
 
 def formulas():
     """What the tests compare with the oracle: by name an expression and its variables."""
-    return {"loss": (loss(), [FIRST, "w3_2_1", "b2_1"])}
+    return {"loss": (loss(), [FIRST, "w3_2", "b2_1"])}
 
 
 def size(page):
