@@ -152,7 +152,9 @@ def write(folder):
         "Eight points and the line $y = w x + b$. The sums over the samples stay sums, so that the "
         "formulas hold for any number of points."
     )
-    page.derivation(sg.derive(loss(), ["w", "b"]), "One input")
+    # What is named as a parameter is also updated.
+    trained = sg.Formula.of(loss(), parameters=["w", "b"])
+    page.derivation(sg.derive(trained), "One input")
     page.derivation(sg.derive(loss_of_many(), ["w", "b"]), "Several inputs, as sums", "many")
     matrices = sg.derive(loss_of_matrices(), ["w", "b"])
     page.derivation(matrices, "Several inputs, as matrices", "matrices")

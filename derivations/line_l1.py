@@ -54,7 +54,9 @@ def write(folder):
     """Write the derivation, its kinks and its numbers."""
     page = Page("line_l1", "A line, and the sum of absolute values")
     page.text("The same eight points; the loss is the sum of the distances.")
-    page.derivation(sg.derive(loss(), ["w", "b"]), "The gradient")
+    # What is named as a parameter is also updated.
+    trained = sg.Formula.of(loss(), parameters=["w", "b"])
+    page.derivation(sg.derive(trained), "The gradient")
     slopes = sg.gradient(loss(), ["w", "b"])
     page.section("Values at the eight points")
     head = ["$w$", "$b$", "$L$", "slope by $w$", "slope by $b$"]
