@@ -67,6 +67,16 @@ def step():
     return value, gradients, moved, sg.compile(loss)(moved)
 
 
+def passes():
+    """The numbers of the forward and the backward pass, by the names of the definitions."""
+    graph = sg.gradient(sg.sse(network())).graph
+    found = {}
+    for symbol, _ in graph:
+        function = sg.compile(sg.Formula(replace(graph, outputs=(symbol,)), symbol))
+        found[symbol.name] = function({name: POINT[name] for name in function.inputs})
+    return found
+
+
 def numbers(page):
     """One step of descent in numbers."""
     value, gradients, moved, after = step()
@@ -75,6 +85,20 @@ def numbers(page):
     given = [("x", POINT["x"][:, None]), ("y", POINT["y"][:, None])]
     given += [(f"W^{{({k})}}", POINT[f"W{k}"]) for k in (1, 2)]
     page.formula(", \\quad ".join(f"{name} = {matrix(table)}" for name, table in given))
+    page.text("Forward, and backward:")
+    found = passes()
+    vectors = {
+        "z^{(1)}": "z1",
+        "h^{(1)}": "h1",
+        "z^{(2)}": "z2",
+        "\\hat{y}": "yhat",
+        "\\delta^{(2)}": "delta2",
+        "\\delta^{(1)}": "delta1",
+    }
+    page.table(
+        ["", "first", "second"],
+        [(f"${shown}$", *np.ravel(found[name])) for shown, name in vectors.items()],
+    )
     page.text("Both gradients, and the weights after the step:")
     for name, slope in gradients.items():
         page.formula(f"\\frac{{\\partial L}}{{\\partial W^{{({name[1]})}}}} = {matrix(slope)}")

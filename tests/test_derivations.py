@@ -144,6 +144,17 @@ def test_the_small_net():
     close(gradients["W1"], seeds.SMALL_GRADIENT_W1)
     close(gradients["W2"], seeds.SMALL_GRADIENT_W2)
     assert net.RATE == seeds.SMALL_STEP_RATE
+    # The article counts the input as the first layer.
+    found = net.passes()
+    for name, wanted in (
+        ("z1", seeds.SMALL_Z2),
+        ("h1", seeds.SMALL_X2),
+        ("z2", seeds.SMALL_Z3),
+        ("yhat", seeds.SMALL_X3),
+        ("delta2", seeds.SMALL_D3),
+        ("delta1", seeds.SMALL_D2),
+    ):
+        close(np.ravel(found[name]), wanted)
     # Entry by entry it is the same.
     point = script("errata").scalar_point()
     for name, slope in net.slopes().items():
