@@ -9,6 +9,7 @@ computed from the data at hand.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import sympy as sp
 from symgrad import errors
 from symgrad.backends.numpy import compile
 from symgrad.derivation import Derivation
-from symgrad.formats import equations, text
+from symgrad.formats import equations, pictures, text
 from symgrad.formats.printer import Printer
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, derive, gradient
@@ -354,9 +355,7 @@ def _draw(
     path: list[tuple[float, float]],
     at: float | None,
 ) -> None:
-    try:
-        from symgrad.formats import pictures
-    except ImportError:
+    if importlib.util.find_spec("matplotlib") is None:
         say("  no pictures: they need matplotlib, pip install 'symgrad[plot]'")
         return
     z = fit.standardisation["x"].apply(samples.x)
