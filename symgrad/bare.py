@@ -234,11 +234,10 @@ def _own_form(node: Any) -> Any:
 
 
 def _sums_entries_of_products(node: sp.Sum) -> bool:
-    """Tell whether SymPy wrote an entry such as (x' A^-1 x)[0, 0] as a sum over new indices."""
+    """Tell whether SymPy wrote an entry such as (x' A x)[0, 0] as a sum over new indices."""
     if not all(isinstance(limit[0], sp.Dummy) for limit in node.limits):
         return False
-    entries = node.function.atoms(MatrixElement)
-    return any(not isinstance(entry.args[0], (sp.MatrixSymbol, sp.MatrixBase)) for entry in entries)
+    return bool(node.function.atoms(MatrixElement)) and not node.function.has(sp.Sum)
 
 
 def _contracted(node: sp.Sum) -> Any:

@@ -296,6 +296,20 @@ def _constant_of_a_sum(node: Any, facts: Facts) -> Any:
     return trees.times(sp.Mul(number, *outside), sp.Sum(body, *inner.limits))
 
 
+@REWRITES.rule(
+    sp.Sum,
+    name="sum of a constant",
+    law="the sum of c over i = a, ..., b is (b - a + 1) c",
+    example=lambda: sp.Sum(_x(), (sp.Symbol("i"), 1, 4)),
+)
+def _sum_of_a_constant(node: Any, facts: Facts) -> Any:
+    (index, low, high), *outer = node.limits
+    if index in node.function.free_symbols:
+        return None
+    body = trees.times(sp.expand(high - low + 1), node.function)
+    return sp.Sum(body, *outer) if outer else body
+
+
 # ------------------------------------------------------------------------- facts
 
 

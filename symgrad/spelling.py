@@ -221,8 +221,8 @@ def _logistic(node: Any, facts: Facts) -> Any:
 @SPELLINGS.rule(
     sp.Mul,
     name="logistic function",
-    law="exp(u)/(1 + exp(u)) = sigma(u)",
-    example=lambda: sp.exp(_x()) / (1 + sp.exp(_x())),
+    law="exp(u)/(1 + exp(u)) = exp(u) sigma(-u) = sigma(u)",
+    example=lambda: sp.exp(_x()) * functions.sigmoid(-_x()),
 )
 def _logistic_quotient(node: Any, facts: Facts) -> Any:
     args = list(node.args)

@@ -34,7 +34,7 @@ GRADIENTS = [
     (v.T * A * v, v, r"(A + A^{\top}) v"),
     (sp.log(sp.Determinant(A)), A, r"A^{-\top}"),
     (sp.exp(-lam * x), lam, r"-e^{-\lambda x} x"),
-    (sp.sqrt(v.T * v), v, r"\frac{1}{\sqrt{v^{\top} v}} v"),
+    (sp.sqrt(v.T * v), v, r"\frac{1}{\left\lVert v \right\rVert} v"),
     (sp.Sum((w * xs[i] + b - ys[i]) ** 2, (i, 1, n)) / 2, w,
      r"\sum_{i=1}^{n} (w x_{i} + b - y_{i}) x_{i}"),
     (sg.sum_entries(sg.elementwise(sp.tanh, X * W)), W,
@@ -203,7 +203,7 @@ def test_documents_compile_with_the_base_packages(name, tmp_path):
 def test_markdown_has_the_same_formulas_between_dollars():
     derived = derived_of("rows")
     page = derived.markdown()
-    assert page.startswith("# The gradient of L\n")
+    assert page.startswith("# The gradient of $L$\n")
     assert page.count("$$") % 2 == 0
     assert r"\delta^{(1)} = \frac{\partial L}{\partial Z^{(1)}}" in page
 

@@ -8,6 +8,7 @@ equations. LaTeX and Markdown differ only in how they wrap the blocks.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from symgrad.formats.printer import Printer
 from symgrad.graph import Graph
 from symgrad.matrices import Elementwise
 from symgrad.shapes import name_of
+from symgrad.softmax import Softmax
 
 #: Made-up names are written out where the line stays below this many characters.
 LINE = 120
@@ -51,14 +53,12 @@ class Block:
 def printers(made: Graph) -> tuple[Printer, list[Any]]:
     """Return a printer of a graph, and the definitions that it does not write out."""
     written = _written_out(made)
-    shown = [
-        (s, e) for s, e in made.definitions if name_of(s) not in made.introduced or not written
-    ]
+    shown = [(s, e) for s, e in made.definitions if s not in written]
     return Printer(made, written), shown
 
 
 def _written_out(made: Graph) -> dict[Any, Any]:
-    """Choose the made-up names that are written out: all of them, or none."""
+    """Choose the made-up names that are written out: all, or those that are used once."""
     written = {s: e for s, e in made.definitions if name_of(s) in made.introduced}
     written.update(_value_used_again(made))
     if not written:
@@ -69,7 +69,31 @@ def _written_out(made: Graph) -> dict[Any, Any]:
     printer = Printer(made, written)
     shown = [(s, e) for s, e in made.definitions if name_of(s) not in made.introduced]
     short = all(nodes[s] <= SMALL and len(printer._print(e)) <= LINE for s, e in shown)
-    return written if short else {}
+    return written if short else _used_once(made)
+
+
+def _used_once(made: Graph) -> dict[Any, Any]:
+    """Find the made-up names that one definition uses, once, where its line stays short."""
+    uses = Counter(
+        child
+        for _, expression in made.definitions
+        for node in trees.postorder(expression)
+        for child in {*trees.children(node), *([node] if node == expression else [])}
+    )
+    written: dict[Any, Any] = {}
+    # A derivative by a name, which is defined, needs that name.
+    needed = {made.label(symbol).of for symbol, _ in made.definitions}
+    for symbol, expression in made.definitions:
+        if name_of(symbol) in needed:
+            continue
+        if name_of(symbol) in made.introduced and uses[symbol] == 1 and is_short(expression):
+            written[symbol] = expression
+    return written
+
+
+def is_short(expression: Any) -> bool:
+    """Tell whether an expression may stand inside of another line."""
+    return trees.size(expression) <= SMALL // 4
 
 
 def _value_used_again(made: Graph) -> dict[Any, Any]:
@@ -136,8 +160,7 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     check_detail(detail)
     made = derived.result
     forward = _forward(derived)
-    blocks = [Block("text", _opening(derived))]
-    blocks += _notation(derived)
+    blocks: list[Block] = []
     named = detail == "chain"
     lines = tuple(definitions(forward, write_out=not named))
     blocks += [Block("heading", "Forward pass"), Block("equations", equations=lines)]
@@ -163,12 +186,14 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     closed = written_out(derived) if detail == "chain" else []
     if closed and not set(closed) <= set(chain(derived)):
         blocks += [Block("heading", "Written out"), Block("equations", equations=tuple(closed))]
-    return [*blocks, *_update(derived)]
+    printed = " ".join(right for b in blocks for e in b.equations for right in e.right)
+    opening = [Block("text", _opening(derived)), *_notation(derived, printed)]
+    return [*opening, *blocks, *_update(derived)]
 
 
 def title(derived: Derivation) -> str:
-    """Return the title of a derivation's document, plain text."""
-    return f"The gradient of {name_of(derived.goal)}"
+    """Return the title of a derivation's document, with the name between dollar signs."""
+    return f"The gradient of ${Printer(derived.result).name(derived.goal)}$"
 
 
 def _forward(derived: Derivation) -> Graph:
@@ -183,31 +208,48 @@ def _opening(derived: Derivation) -> str:
     return f"We differentiate the scalar ${goal}$ by {names}{more}."
 
 
-def _notation(derived: Derivation) -> list[Block]:
-    """Describe the variables with their shapes, and the signs in use."""
+def _notation(derived: Derivation, printed: str) -> list[Block]:
+    """Describe the variables with their shapes, what is known of them, and the signs in use."""
     made, printer = derived.result, Printer(derived.result)
-    bracket = r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere."
-    brackets = [Block("text", bracket)] if _uses_brackets(made) else []
-    if not any(variable.shape for variable in made.inputs):
-        return brackets
-    rows = [
-        rf"${printer.name(v.symbol)}$ is {_shape_words(printer, v.inside)}"
-        for v in made.inputs
-        if v.shape
-    ]
-    signs = (
-        r"$\odot$ multiplies entry by entry, a power $A^{\odot 2}$ and a function of a matrix are "
-        r"taken entry by entry, a number in a sum of matrices stands in every entry, and "
-        r"$\mathbf{1}$ is a column of ones. The derivative of $L$ by a matrix has the shape of "
-        "that matrix."
-    ).replace("$L$", f"${printer.name(derived.goal)}$")
-    return [Block("text", "; ".join(rows) + "."), Block("text", signs), *brackets]
+    shaped = [v for v in made.inputs if v.shape]
+    rows = [rf"${printer.name(v.symbol)}$ is {_shape_words(printer, v.inside)}" for v in shaped]
+    texts = ["; ".join(rows) + "."] if rows else []
+    texts += _known(made, printer)
+    said = [text for sign, text in SIGNS.items() if sign in printed]
+    heads = {type(node) for _, e in made.definitions for node in trees.postorder(e)}
+    said += [text for head, text in HEADS.items() if head in heads]
+    if any(variable.is_Matrix for variable in derived.wrt):
+        goal = printer.name(derived.goal)
+        said.append(f"The derivative of ${goal}$ by a matrix has the shape of that matrix.")
+    if said:
+        texts.append(" ".join(said))
+    return [Block("text", text) for text in texts]
 
 
-def _uses_brackets(made: Graph) -> bool:
-    heads = (functions.step, sp.KroneckerDelta)
-    nodes = (node for _, e in made.definitions for node in trees.postorder(e))
-    return any(isinstance(node, heads) for node in nodes)
+#: What is said of a sign where it is printed, and of a node where it occurs.
+SIGNS = {
+    r"\odot": r"$\odot$ multiplies entry by entry, and a power $A^{\odot 2}$ is taken so.",
+    r"\mathbf{1}": r"$\mathbf{1}$ is a column of ones.",
+    " > 0]": r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
+}
+HEADS = {
+    Elementwise: "A function of a matrix is taken of every entry; a number in a sum of matrices "
+    "stands in every entry.",
+    Softmax: "The softmax is that of every sample.",
+    sp.KroneckerDelta: r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
+}
+
+
+def _known(made: Graph, printer: Printer) -> list[str]:
+    """Say of which inputs it is known, and used, that they sum to one."""
+    facts = [v for v in made.inputs if {"rows sum to one", "one-hot"} & set(v.assumptions)]
+    scalars = [printer.name(v.symbol) for v in facts if not v.shape]
+    said = []
+    for v in facts:
+        if v.shape:
+            what = "entries" if len(v.shape) == 1 else "rows"
+            said.append(f"The {what} of ${printer.name(v.symbol)}$ sum to one.")
+    return [*said, *([f"It is known that ${' + '.join(scalars)} = 1$."] if scalars else [])]
 
 
 def _shape_words(printer: Printer, shape: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.algebra import split_coefficient
-from symgrad.matrices import ENTRY, Elementwise
+from symgrad.matrices import ENTRY, Elementwise, SumEntries
 
 #: Factors and terms of lower rank are written first; see `Printer._rank`.
 RANKS = {
@@ -84,4 +84,14 @@ def squared(matrix: Any) -> Any:
         return matrix.base
     if isinstance(matrix, Elementwise) and matrix.function.expr == ENTRY**2:
         return matrix.matrices[0]
+    return None
+
+
+def norm_of(expr: Any, seen: Any) -> Any:
+    """Return the column x for x'x and for the sum of its squares, else None."""
+    if isinstance(expr, SumEntries):
+        return squared(seen(expr.matrix))
+    if isinstance(expr, sp.Trace) and isinstance(expr.arg, sp.MatMul) and len(expr.arg.args) == 2:
+        left, right = expr.arg.args
+        return right if left == sp.Transpose(right) and right.shape[1] == 1 else None
     return None

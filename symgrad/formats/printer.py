@@ -22,17 +22,19 @@ from sympy.printing.latex import LatexPrinter
 
 from symgrad import functions
 from symgrad.algebra import split_coefficient as _split
+from symgrad.formats.names import distinct, plain_name
+from symgrad.formats.nodes import Nodes
 from symgrad.formats.order import (
     RANKS,
     degree,
     is_negative,
+    norm_of,
     numbers_first,
     paren,
     shape_rank,
-    squared,
 )
 from symgrad.graph import Graph, Label
-from symgrad.matrices import Broadcast, Elementwise, SumRows, entry_symbols
+from symgrad.matrices import Broadcast, Elementwise, SumEntries, SumRows, entry_symbols
 from symgrad.shapes import Variable, name_of
 
 _LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "delta": r"\delta"}
@@ -47,7 +49,11 @@ _SPECIAL = {
 }
 
 
-class Printer(LatexPrinter):
+#: Scalars made of whole matrices: they come after the constants that they are multiplied by.
+WHOLES = (SumEntries, sp.Trace, sp.Determinant, sp.Sum)
+
+
+class Printer(Nodes, LatexPrinter):
     """Print expressions of one graph.
 
     Args:
@@ -56,6 +62,7 @@ class Printer(LatexPrinter):
     """
 
     printmethod = "_no_method_of_its_own"
+    special: Mapping[Any, str] = _SPECIAL
 
     def __init__(self, graph: Graph, written: Mapping[Any, Any] | None = None) -> None:
         super().__init__()
@@ -63,6 +70,9 @@ class Printer(LatexPrinter):
         self.written = dict(written or {})
         self.symbols = graph.symbols
         self.variables: dict[Any, Variable] = {v.symbol: v for v in graph.inputs}
+        self.plain = distinct(name for name in self.symbols if not self._is_labelled(name))
+        if "e" in self.symbols:  # a variable; the base of the exponential is then not written
+            self.special = {**_SPECIAL, sp.exp: r"\exp@"}
 
     # ----------------------------------------------------------------- names
 
@@ -76,13 +86,36 @@ class Printer(LatexPrinter):
         return self._plain_name(name_of(symbol))
 
     def derivative(self, over: str, of: str) -> str:
-        r"""Print \frac{\partial L}{\partial x} for two names."""
-        top = self.name(self.symbols[over]) if over in self.symbols else self._plain_name(over)
-        below = self.name(self.symbols[of]) if of in self.symbols else self._plain_name(of)
-        return rf"\frac{{\partial {top}}}{{\partial {below}}}"
+        r"""Print \frac{\partial L}{\partial x}, for a derivative of a derivative with its order."""
+        variables, seen = [of], {of}
+        label = self.graph.labels.get(over)
+        while label is not None and label.of and over not in seen:
+            # What is differentiated is itself a derivative.
+            variables.append(label.of)
+            seen.add(over)
+            over, label = label.over, self.graph.labels.get(label.over)
+        return self._partial(over, variables)
+
+    def _partial(self, over: str, variables: list[str]) -> str:
+        top = self._named(over)
+        order = "" if len(variables) == 1 else f"^{{{len(variables)}}}"
+        below = []
+        for name in dict.fromkeys(variables):
+            text, power = self._named(name), variables.count(name)
+            raised = text if power == 1 else f"{paren(text) if '^' in text else text}^{{{power}}}"
+            below.append(rf"\partial {raised}")
+        under = r" \, ".join(below)
+        return rf"\frac{{\partial{order} {top}}}{{{under}}}"
+
+    def _named(self, name: str) -> str:
+        return self.name(self.symbols[name]) if name in self.symbols else self._plain_name(name)
+
+    def _is_labelled(self, name: str) -> bool:
+        label = self.graph.labels.get(name)
+        return label is not None and bool(label.letter or label.of)
 
     def _plain_name(self, name: str) -> str:
-        return str(self._deal_with_super_sub(name))
+        return self.plain.get(name) or plain_name(name)
 
     @staticmethod
     def _labelled(label: Label) -> str:
@@ -131,7 +164,8 @@ class Printer(LatexPrinter):
             shown = self.seen(factor)
             # Beside a sum such as a residual, single symbols come last: 2 (a - y) (1 - a^2) x.
             form = 3 if residual and not shown.args else shape_rank(shown)
-            return (not shown.is_number, self._rank(factor), form)
+            whole = isinstance(shown, WHOLES)
+            return (not shown.is_number, whole, self._rank(factor), form)
 
         return sorted(factors, key=key)
 
@@ -244,8 +278,9 @@ class Printer(LatexPrinter):
         body = below.function.expr if isinstance(below, Elementwise) else below
         if isinstance(body, (sp.MatAdd, sp.Add)):
             shown = paren(shown)
-        lead = self._factor(coefficient) if coefficient != -1 else "-"
-        return f"{lead} {shown}" if lead != "-" else f"-{shown}"
+        if is_negative(coefficient):
+            return f"-{self._scaled(-coefficient, matrix)}"
+        return f"{self._factor(coefficient)} {shown}"
 
     def _print_MatMul(self, expr: Any) -> str:
         coefficient, rest = _split(expr)
@@ -288,6 +323,8 @@ class Printer(LatexPrinter):
     def _print_Pow(self, expr: Any) -> str:
         base, exponent = expr.args
         shown = self.seen(base)
+        if exponent == sp.Rational(1, 2) and norm_of(shown, self.seen) is not None:
+            return rf"\left\lVert {self._print(norm_of(shown, self.seen))} \right\rVert"
         if exponent == sp.Rational(1, 2):
             return rf"\sqrt{{{self._print(base)}}}"
         if is_negative(exponent):
@@ -297,7 +334,9 @@ class Printer(LatexPrinter):
         return self._raised(base, self._print(exponent))
 
     def _print_HadamardPower(self, expr: Any) -> str:
-        return self._raised(expr.base, rf"\odot {self._print(expr.exp)}")
+        exponent = self._print(expr.exp)
+        loose = is_negative(expr.exp) or isinstance(expr.exp, sp.Add)
+        return self._raised(expr.base, rf"\odot {paren(exponent) if loose else exponent}")
 
     def _print_Inverse(self, expr: Any) -> str:
         return self._raised(expr.arg, "-1")
@@ -327,7 +366,7 @@ class Printer(LatexPrinter):
     def _applied(self, expr: Any, power: Any = None) -> str:
         if isinstance(expr, functions.step):
             return self._bracket(expr, power)
-        special = _SPECIAL.get(type(expr))
+        special = self.special.get(type(expr))
         if special is not None:
             inner = ", ".join(map(self._print, self._ordered_arguments(expr)))
             text = special.replace("@", paren(inner) if special.endswith("@") else inner)
@@ -372,96 +411,6 @@ class Printer(LatexPrinter):
     def _print_Elementwise(self, expr: Any) -> str:
         return str(self._entrywise(expr)._print(expr.function.expr))
 
-    def _print_Piecewise(self, expr: Any) -> str:
-        rows = []
-        for value, condition in expr.args:
-            shown = self._print(value)
-            # After a line break an opening bracket would be taken as the break's option.
-            shown = f"{{}}{shown}" if shown.startswith("[") else shown
-            word = r"\text{otherwise}"
-            if condition != sp.true:
-                word = rf"\text{{for }} {self._print(condition)}"
-            rows.append(f"{shown} & {word}")
-        body = r" \\ ".join(rows)
-        return rf"\begin{{cases}} {body} \end{{cases}}"
-
-    def _print_Broadcast(self, expr: Any) -> str:
-        value = expr.args[0]
-        if not value.is_Matrix:
-            return rf"{self._factor(value)} \mathbf{{1}} \mathbf{{1}}^{{\top}}"
-        shown = self._matrix_factor(value)
-        if value.shape[0] == 1:
-            return rf"\mathbf{{1}} {shown}"
-        return rf"{shown} \mathbf{{1}}^{{\top}}"
-
-    def _print_SumEntries(self, expr: Any, exp: Any = None) -> str:
-        base = squared(self.seen(expr.matrix))
-        if base is not None:
-            mark = "" if base.shape[1] == 1 else "_F"
-            return rf"\left\lVert {self._print(base)} \right\rVert{mark}^2"
-        return rf"\mathbf{{1}}^{{\top}} {self._matrix_factor(expr.matrix)} \mathbf{{1}}"
-
-    def _print_SumRows(self, expr: Any) -> str:
-        return rf"\mathbf{{1}}^{{\top}} {self._matrix_factor(expr.matrix)}"
-
-    def _print_SumColumns(self, expr: Any) -> str:
-        return rf"{self._matrix_factor(expr.matrix)} \mathbf{{1}}"
-
-    def _print_Trace(self, expr: Any) -> str:
-        if expr.arg.shape == (1, 1):
-            return str(self._print(expr.arg))
-        return rf"\operatorname{{tr}}{paren(self._print(expr.arg))}"
-
-    def _print_Determinant(self, expr: Any, exp: Any = None) -> str:
-        text = rf"\det{paren(self._print(expr.arg))}"
-        return text if exp is None else f"{paren(text)}^{{{exp}}}"
-
-    def _print_Pi(self, expr: Any) -> str:
-        return r"\pi"
-
-    def _print_OneMatrix(self, expr: Any) -> str:
-        return r"\mathbf{1}" if 1 in expr.shape else r"\mathbf{1} \mathbf{1}^{\top}"
-
-    def _print_ZeroMatrix(self, expr: Any) -> str:
-        return r"\mathbf{0}"
-
-    def _print_Identity(self, expr: Any) -> str:
-        return "I"
-
-    def _print_UnitMatrix(self, expr: Any) -> str:
-        i, j = (self._print(index + 1) for index in expr.args[2:])
-        if expr.shape[1] == 1:
-            return rf"\mathbf{{e}}_{{{i}}}"
-        return rf"\mathbf{{e}}_{{{i}}} \mathbf{{e}}_{{{j}}}^{{\top}}"
-
-    def _print_MatrixElement(self, expr: Any) -> str:
-        matrix, *indices = expr.args
-        variable = self.variables.get(matrix)
-        origin = variable.origin if variable and variable.origin else (1, 1)
-        rank = 1 if matrix.shape[1] == 1 else 2
-        shown = [self._print(i + o) for i, o in zip(indices[:rank], origin, strict=False)]
-        name = self._matrix_factor(matrix)
-        if not isinstance(matrix, sp.MatrixSymbol) or r"\frac" in name:
-            name = rf"\left[{self._print(matrix)}\right]"
-        comma = "," if any(len(text) > 1 for text in shown) else ""
-        return f"{name}_{{{comma.join(shown)}}}"
-
-    def _print_FunctionMatrix(self, expr: Any) -> str:
-        places = expr.lamda.variables
-        letters = [sp.Symbol(letter, integer=True) for letter in "ij"]
-        shown = dict(zip(places, (letter - 1 for letter in letters), strict=True))
-        body = self._print(expr.lamda.expr.xreplace(shown))
-        if expr.shape[1] == 1:
-            return rf"\left[{body}\right]_{{i=1}}^{{{self._print(expr.shape[0])}}}"
-        return rf"\left[{body}\right]_{{ij}}"
-
-    def _print_Sum(self, expr: Any) -> str:
-        limits = "".join(
-            rf"\sum_{{{self._print(i)}={self._print(low)}}}^{{{self._print(high)}}} "
-            for i, low, high in expr.limits
-        )
-        return limits + self._factor(expr.function)
-
 
 class _Entrywise(Printer):
     """Print the body of an elementwise function over matrices: products are entrywise."""
@@ -469,6 +418,7 @@ class _Entrywise(Printer):
     def __init__(self, graph: Graph, written: Mapping[Any, Any], entries: set[Any]) -> None:
         super().__init__(graph, written)
         self.entries = entries
+        self.special = {**self.special, sp.exp: r"\exp@"}
 
     def _is_matrix(self, expr: Any) -> bool:
         return bool(self.entries & (expr.free_symbols | {expr}))

@@ -1,0 +1,156 @@
+"""What is printed says one thing only: indices, orders of sums, names, derivatives of derivatives."""
+
+import shutil
+import subprocess
+
+import pytest
+import sympy as sp
+
+import symgrad as sg
+from symgrad.formats.names import distinct, free_letters, plain_name
+
+i, j, k = sp.symbols("i j k", integer=True)
+n, d = sp.symbols("n d", integer=True, positive=True)
+x, y, w = (sp.IndexedBase(name) for name in "xyw")
+a, b = sp.symbols("a b", real=True)
+S, v = sp.MatrixSymbol("S", n, n), sp.MatrixSymbol("v", n, 1)
+
+
+def printed(loss, wrt):
+    formula = sg.Formula.of(loss)
+    return (formula.latex() + sg.gradient(formula, wrt).latex()).replace("&", "")
+
+
+def test_the_index_of_an_entry_is_not_that_of_a_sum():
+    loss = sp.Sum((sp.Sum(w[j] * x[i, j], (j, 1, d)) + b - y[i]) ** 2, (i, 1, n)) / 2
+    text = printed(loss, ["w", "b"])
+    assert r"x_{ik}\right]_{k=1}^{d}" in text
+    assert r"x_{ii}" not in text
+    # The half and the two of the square cancel, under the sum, too.
+    assert r"\frac{\partial L}{\partial b} = \sum_{i=1}^{n} \left(b +" in text
+
+
+def test_the_letter_of_an_entry_is_no_variable():
+    taken = sp.Symbol("i", real=True)
+    assert r"\right]_{j=1}^{3}" in printed(sp.Sum(taken * x[k] ** 2, (k, 1, 3)), "x")
+
+
+def test_the_outer_sum_stands_outside():
+    text = printed(sp.Sum(x[i] * y[j], (j, 1, i), (i, 1, n)), "x")
+    assert r"L = \sum_{i=1}^{n} \sum_{j=1}^{i} x_{i} y_{j}" in text
+
+
+def test_entries_of_products_print_as_products():
+    text = printed((v.T * S * v)[0, 0], "v")
+    assert r"L = v^{\top} S v" in text
+    assert r"= (S + S^{\top}) v" in text
+
+
+def test_ranges_from_zero():
+    text = printed(sp.Sum(a * x[i] ** 2, (i, 0, n - 1)), "a")
+    assert r"\sum_{i=0}^{n - 1} x_{i}^{2}" in text
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["x_1", "x1"], ["x_{1}", r"\mathtt{x1}"]),
+        (["t_1", "t1"], ["t_{1}", r"\mathtt{t1}"]),
+        (["a", "b"], ["a", "b"]),
+    ],
+)
+def test_no_two_names_look_alike(names, shown):
+    assert distinct(names) == dict(zip(names, shown, strict=True))
+    assert distinct(reversed(names)) == distinct(names)
+    one, two = (sp.Symbol(name, real=True) for name in names)
+    text = printed(sp.tanh(one * two) ** 2 * sp.exp(one * two), [names[0]])
+    assert all(part in text for part in shown)
+
+
+def test_made_up_names_do_not_look_like_given_ones():
+    t_4 = sp.Symbol("t_4", real=True)
+    value = t_4
+    for _ in range(12):
+        value = sp.tanh(a * value) * sp.exp(b * value)
+    assert r"\mathtt{t4}" in printed(value, "t_4")
+
+
+def test_a_variable_e_is_not_eulers_number():
+    e = sp.Symbol("e", real=True)
+    assert r"\exp(a e)" in printed(sp.exp(e * a), "a").replace("e a", "a e")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("rate", r"\mathrm{rate}"),
+        ("lambda_", r"\lambda"),
+        ("w_{11}^{(1)}", "w_{11}^{(1)}"),
+        ("alpha_12_3", r"\alpha_{12,3}"),
+        ("a%b", r"\text{a\%b}"),
+        ("#", r"\text{\#}"),
+        ("_", r"\text{\_}"),
+        ("", r"\text{?}"),
+        ("}{", r"\text{\}\{}"),
+        ("x^", r"\text{x\textasciicircum{}}"),
+        ("xhat", r"\hat{x}"),
+    ],
+)
+def test_names_as_latex(name, shown):
+    assert plain_name(name) == shown
+
+
+ODD = ["a%b", "#", "$", "&", "_", "x_", "{", "}{", "^", "a^b^c", "~", "\\", "x'", "é", "a\u0301",
+       "α", "lambda_", "w_{11}^{(1)}", "rate", "a b", "\n"]  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is missing: apt install "
+                    "texlive-latex-base")  # fmt: skip
+def test_no_name_breaks_the_document(tmp_path):
+    value = sp.Mul(*(sp.Symbol(name, real=True) for name in ODD if name.isascii()))
+    sg.derive(sp.tanh(value), ["rate"]).save(tmp_path / "odd.tex")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "odd.tex"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-1500:]
+
+
+def test_the_title_is_a_formula():
+    derived = sg.derive(sp.Symbol("L", real=True) ** 2 * a, "L")
+    assert r"\section*{The gradient of $L_{2}$}" in derived.latex()
+    assert derived.markdown().startswith("# The gradient of $L_{2}$")
+
+
+def test_derivatives_of_derivatives():
+    first = sg.gradient(sp.tanh(a * b), "a")
+    assert r"\frac{\partial^{2} L}{\partial a^{2}}" in sg.gradient(first, "a").latex()
+    mixed = sg.gradient(first, "b").latex()
+    assert r"\frac{\partial^{2} L}{\partial b \, \partial a}" in mixed
+    third = sg.gradient(sg.gradient(first, "a"), "a").latex()
+    assert r"\frac{\partial^{3} L}{\partial a^{3}}" in third
+
+
+def test_letters_run_out_last():
+    assert free_letters({"i", "k"}, 2) == ["j", "l"]
+    assert len(set(free_letters("ijklmpqruv", 3))) == 3
+
+
+def test_signs_and_constants():
+    X = sp.MatrixSymbol("X", 3, 2)
+    assert r"-\mathbf{1} \mathbf{1}^{\top}" in printed(-sg.sum_entries(X), "X")
+    assert "1 " + r"\mathbf" not in printed(-sg.sum_entries(X), "X")
+    assert r"10^{-5}" in printed(sp.Float(1e-5) * a**2, "a")
+    power = sg.sum_entries(sp.HadamardPower(X, -2))
+    assert r"X^{\odot (-3)}" in printed(power, "X")
+    assert r"\exp(-X)" in printed(sg.sum_entries(sg.elementwise(sp.exp, -X)), "X")
+
+
+def test_signs_are_explained_where_they_are_used():
+    sums = sg.derive(sp.Sum(a * x[i] ** 2, (i, 1, n)), "a").markdown()
+    assert r"\odot" not in sums
+    assert "column of ones" not in sums
+    net = sg.Network(2, [sg.Dense(3, activation="softmax")])
+    text = sg.derive(sg.cross_entropy(net)).markdown()
+    assert "The rows of $Y$ sum to one." in text
+    assert "column of ones" in text
