@@ -3,9 +3,10 @@ r"""Names as LaTeX: letters with indices, words upright, nothing that breaks TeX
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
-from sympy.printing.latex import translate
+from sympy.printing.latex import greek_letters_set, translate
 
 #: What is taken as LaTeX written on purpose: balanced, of harmless characters.
 _HARMLESS = re.compile(r"[A-Za-z0-9_^{}()\\ ,+*'-]*")
@@ -21,11 +22,12 @@ def plain_name(name: str) -> str:
     >>> plain_name("x1"), plain_name("lambda_"), plain_name("rate"), plain_name("a%b")
     ('x_{1}', '\\lambda', '\\mathrm{rate}', '\\text{a\\%b}')
     """
+    name = "".join(map(_greek, unicodedata.normalize("NFC", name)))
     if any(mark in name for mark in "{}^\\") and _is_harmless(name):
         return name
     base, *indices = [part for part in re.split(r"_+", name) if part] or [""]
     if not re.fullmatch(r"[A-Za-z0-9]+(_+[A-Za-z0-9]+)*_*", name) or not base[0].isalpha():
-        return rf"\text{{{''.join(_ESCAPES.get(c, c) for c in name if c.isprintable()) or '?'}}}"
+        return rf"\text{{{''.join(map(_escaped, name)) or '?'}}}"
     found = re.fullmatch(r"([A-Za-z]+)([0-9]+)", base)
     if found:
         base, indices = found[1], [found[2], *indices]
@@ -34,6 +36,22 @@ def plain_name(name: str) -> str:
     below = comma.join(index if index.isdigit() or len(index) == 1 else rf"\mathrm{{{index}}}"
                        for index in indices)  # fmt: skip
     return f"{shown}_{{{below}}}" if below else shown
+
+
+def _greek(character: str) -> str:
+    """Spell a Greek letter out, as SymPy's own printer knows it."""
+    found = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER ([A-Z]+)", unicodedata.name(character, ""))
+    if not found or found[2].lower() not in greek_letters_set:
+        return character
+    return found[2].lower() if found[1] == "SMALL" else found[2].title()
+
+
+def _escaped(character: str) -> str:
+    """Write a character so that TeX prints it; what its fonts lack is written by its number."""
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    known = character.isascii() or character in "äöüÄÖÜßéèêëáàâíìîóòôúùûçñÉÈÁÀÓÚÇÑ"
+    return character if known and character.isprintable() else f"U+{ord(character):04X}"
 
 
 def _is_harmless(name: str) -> bool:
@@ -66,7 +84,7 @@ def distinct(names: Iterable[str]) -> dict[str, str]:
     for name in sorted(names, key=lambda name: ("_" not in name, name)):
         text = plain_name(name)
         if text in taken:
-            text = rf"\mathtt{{{''.join(_ESCAPES.get(c, c) for c in name)}}}"
+            text = rf"\mathtt{{{''.join(map(_escaped, name))}}}"
         shown[name] = text
         taken.add(text)
     return shown
