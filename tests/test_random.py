@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import oracle
@@ -18,6 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
+from symgrad import functions
+from symgrad.losses import LOSSES
 
 SYMBOLS = sp.symbols("a b c", real=True)
 SHAPES = {"A": (2, 3), "B": (3, 2), "C": (3, 3), "D": (2, 2), "u": (3, 1), "v": (1, 2)}
@@ -272,56 +275,148 @@ def test_matrix_expressions():
 # ---------------------------------------------------------------- networks
 
 
+ACTIVATIONS = [
+    name for name in functions.FUNCTIONS
+    # A step has no slope to compare; these two are no activations.
+    if name not in ("step", "erf", "erfc", "log1pexp")
+]  # fmt: skip
+PENALTIES = {"none": None, "l1": sp.Abs, "l2": lambda entry: entry**2}
+
+
+@st.composite
+def networks(draw):
+    """Widths, activations, bias, loss, penalty, form; and whether two layers share weights."""
+    loss = draw(st.sampled_from(sorted(LOSSES)))
+    sizes = draw(st.lists(st.integers(1, 3), min_size=2, max_size=4))
+    shared = len(sizes) == 4 and draw(st.booleans())
+    if shared:
+        sizes = [sizes[0], sizes[0], sizes[0], sizes[3]]
+    names = [draw(st.sampled_from(ACTIVATIONS)) for _ in sizes[1:]]
+    if shared:
+        names[1] = names[0]
+    fuses = LOSSES[loss].fuses
+    if fuses:
+        sizes[-1], names[-1] = max(sizes[-1], 2 if fuses == "softmax" else 1), fuses
+    form = draw(st.sampled_from(["rows", "columns"]))
+    penalty = draw(st.sampled_from(sorted(PENALTIES)))
+    return sizes, names, draw(st.booleans()), loss, form, penalty, shared
+
+
+def loss_at(drawn, point):
+    """The loss of a network in numbers of 60 digits, from the oracle's definitions alone."""
+    sizes, names, bias, loss, form, penalty, shared = drawn
+    columns, samples = form == "columns", 2 if form == "rows" else 1
+
+    def table(name, rows, width):
+        return [[sp.Float(point[f"{name}_{i + 1}_{j + 1}"], 60) for j in range(width)]
+                for i in range(rows)]  # fmt: skip
+
+    def of_samples(name, width):
+        if columns:
+            return [[row[0] for row in table(name, width, 1)]]
+        return table(name, samples, width)
+
+    values, weights = of_samples("x" if columns else "X", sizes[0]), {}
+    for depth, (below, units, name) in enumerate(zip(sizes, sizes[1:], names, strict=False), 1):
+        own = 1 if shared and depth == 2 else depth
+        shape = (units, below) if columns else (below, units)
+        weights[own] = sp.Matrix(table(f"W{own}", *shape))
+        biases = [sp.S.Zero] * units
+        if bias:
+            flat = table(f"b{own}", units, 1) if columns else table(f"b{own}", 1, units)
+            biases = [entry for row in flat for entry in row]
+        sums = [oracle.layer(sample, weights[own], biases, columns) for sample in values]
+        values = [oracle.activated(name, row) for row in sums]
+    total = oracle.loss_of(loss, values, of_samples("y" if columns else "Y", sizes[-1]))
+    if PENALTIES[penalty]:
+        entries = [entry for own in weights.values() for entry in own]
+        total += sum(map(PENALTIES[penalty], entries)) / 7
+    return sp.N(total, 60)
+
+
+def names_of(drawn):
+    """The oracle's names of all entries, by the names of the arrays."""
+    sizes, _, bias, _, form, _, shared = drawn
+    columns, samples = form == "columns", 2 if form == "rows" else 1
+    shapes = {"X": (samples, sizes[0]), "Y": (samples, sizes[-1])}
+    if columns:
+        shapes = {"x": (sizes[0], 1), "y": (sizes[-1], 1)}
+    for depth, (below, units) in enumerate(pairwise(sizes), 1):
+        if not (shared and depth == 2):
+            shapes[f"W{depth}"] = (units, below) if columns else (below, units)
+            if bias:
+                shapes[f"b{depth}"] = (units, 1) if columns else (1, units)
+    return {
+        name: [f"{name}_{i + 1}_{j + 1}" for i in range(rows) for j in range(width)]
+        for name, (rows, width) in shapes.items()
+    }
+
+
+def built(sizes, names, bias, loss, form, penalty, shared):
+    layers = [sg.Dense(k, activation=a, bias=bias) for k, a in zip(sizes[1:], names, strict=True)]
+    if shared:
+        layers[1] = layers[0]
+    net = getattr(sg.Network(sizes[0], layers), form)()
+    value = getattr(sg, loss)(net)
+    return value + getattr(sg, penalty)(net, sp.Rational(1, 7)) if penalty != "none" else value
+
+
+def with_distributions(point, drawn):
+    """Targets between 0 and 1 that sum to one in every sample."""
+    width, form = drawn[0][-1], drawn[4]
+    targets = names_of(drawn)["y" if form == "columns" else "Y"]
+    moved = {}
+    for start in range(0, len(targets), width):
+        row = targets[start : start + width]
+        total = sum(abs(point[name]) for name in row) + (1 if width == 1 else 0)
+        moved.update({name: abs(point[name]) / total for name in row})
+    return {**point, **moved}
+
+
 def test_random_networks():
     kinds = Counter()
-    activations = st.sampled_from(["tanh", "sigmoid", "softplus", "relu", "identity"])
 
-    @given(
-        st.lists(st.integers(1, 3), min_size=2, max_size=4),
-        st.lists(activations, min_size=3, max_size=3),
-        st.booleans(),
-        st.sampled_from(["mse", "sse", "half_sse"]),
-        st.sampled_from(["rows", "columns"]),
-        st.integers(0, 3),
-    )
-    def check(sizes, names, bias, loss, form, seed):
+    @settings(max_examples=60)
+    @given(networks(), st.integers(0, 3))
+    def check(drawn, seed):
         kinds["made"] += 1
-        names = names[: len(sizes) - 1]
-        samples = 2 if form == "rows" else 1
-        reference = oracle.network(
-            sizes, names, bias=bias, samples=samples, orientation=form, loss=loss
-        )
-        point = oracle.generic_point(sorted(reference.loss.free_symbols, key=str), seed)
-        wanted = oracle.network_gradients(reference, point)
-        layers = [
-            sg.Dense(k, activation=a, bias=bias) for k, a in zip(sizes[1:], names, strict=True)
-        ]
-        net = getattr(sg.Network(sizes[0], layers), form)()
-        arrays = {}
-        for variable in getattr(sg, loss)(net).inputs.values():
-            rows, columns = (
-                int(size) if sp.sympify(size).is_Integer else samples for size in variable.inside
-            )
-            flat = len(variable.shape) == 1
-            places = [
-                f"{variable.name}_1_{i + 1}" if flat and form == "rows" and variable.name[0] == "b"
-                else f"{variable.name}_{i + 1}_{j + 1}"
-                for i in range(rows) for j in range(columns)
-            ]  # fmt: skip
-            table = np.array([float(point.get(place, 0.5)) for place in places])
-            arrays[variable.name] = table if flat else table.reshape(rows, columns)
-        value, grads = sg.compile(getattr(sg, loss)(net), wrt="parameters")(arrays)
-        np.testing.assert_allclose(
-            value, float(oracle.evaluate(reference.loss, point)), rtol=1e-9, atol=1e-12
-        )
-        for name, table in wanted.items():
-            np.testing.assert_allclose(
-                np.ravel(grads[name]), np.ravel(np.array(table, dtype=float)), rtol=1e-8, atol=1e-11
-            )
+        loss, form, names = drawn[3], drawn[4], names_of(drawn)
+        point = oracle.generic_point([entry for row in names.values() for entry in row], seed)
+        if LOSSES[loss].fuses:
+            point = with_distributions(point, drawn)
+        made = built(*drawn)
+        value, grads = sg.compile(made, wrt="parameters")(arrays_of(made, point, form))
+        np.testing.assert_allclose(value, float(loss_at(drawn, point)), rtol=1e-9, atol=1e-11)
+        step = sp.Rational(1, 10**20)
+        for name, gradient in grads.items():
+            for entry, got in zip(names[name], np.ravel(gradient), strict=True):
+                ahead, behind = (
+                    loss_at(drawn, {**point, entry: point[entry] + side}) for side in (step, -step)
+                )
+                slope = float((ahead - behind) / (2 * step))
+                assert abs(got - slope) <= 1e-10 + 1e-7 * abs(slope), (name, entry)
         kinds["compared"] += 1
 
     check()
     reached(kinds)
+
+
+def arrays_of(made, point, form):
+    """The arrays of a network's inputs, read off a point with the oracle's names."""
+    samples, arrays = 2, {}
+    for variable in made.inputs.values():
+        rows, columns = (
+            int(size) if sp.sympify(size).is_Integer else samples for size in variable.inside
+        )
+        flat = len(variable.shape) == 1
+        places = [
+            f"{variable.name}_1_{i + 1}" if flat and form == "rows" and variable.name[0] == "b"
+            else f"{variable.name}_{i + 1}_{j + 1}"
+            for i in range(rows) for j in range(columns)
+        ]  # fmt: skip
+        table = np.array([float(point.get(place, 0.5)) for place in places])
+        arrays[variable.name] = table if flat else table.reshape(rows, columns)
+    return arrays
 
 
 # ------------------------------------------------------------- determinism

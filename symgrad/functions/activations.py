@@ -213,7 +213,7 @@ def softsign(z):
     example=sp.Rational(-7, 5),
 )
 class softsign(ScalarFunctionBase):
-    """The rational sigmoid z / (1 + |z|).
+    """The rational sigmoid z / (1 + abs(z)).
 
     >>> softsign(sp.Symbol("z", real=True)).fdiff()
     (Abs(z) + 1)**(-2)

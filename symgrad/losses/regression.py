@@ -101,7 +101,7 @@ def huber(operands: Operands, *, delta: Any = 1) -> Any:
             is then an input.
 
     See `mse` for the other arguments. Source: P. J. Huber, Robust estimation of a location
-    parameter, Ann. Math. Statist. 35 (1964); value and slope agree at |r| = delta.
+    parameter, Ann. Math. Statist. 35 (1964); value and slope agree where the two meet.
 
     >>> import symgrad as sg
     >>> net = sg.Network(1, [sg.Dense(1)]).scalars()
