@@ -21,7 +21,7 @@ import symgrad as sg
 pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 'symgrad[plot]'")
 
 FOLDER = Path(__file__).resolve().parent.parent / "derivations"
-SIZES = {"n": 3, "d": 2}
+SIZES = {"n": 3, "d": 2, "k": 2}
 
 
 def _regenerate():
@@ -84,11 +84,21 @@ def point_of(value):
     raise AssertionError("no point at which the value is real")
 
 
+def distributions(formula):
+    """Tables whose rows sum to one, where the formula's gradients make use of it."""
+    tables = {}
+    for name, variable in formula.inputs.items():
+        if "rows sum to one" in variable.assumptions:
+            along = 0 if len(variable.shape) == 1 else 1
+            tables[name] = oracle.softmax(oracle.entries(variable.symbol, SIZES), along)
+    return tables
+
+
 @pytest.mark.parametrize(("name", "part"), FORMULAS)
 def test_gradients_agree_with_the_oracle(name, part):
     expression, wrt = script(name).formulas()[part]
     formula = sg.Formula.of(expression)
-    names = original_names(formula, SIZES)
+    names = {**original_names(formula, SIZES), **distributions(formula)}
     value = written_out(expression, formula, names)
     point = point_of(value)
     loss = partial(oracle.evaluate, value, digits=105)
@@ -201,16 +211,40 @@ def test_sums_of_neurons(net):
     np.testing.assert_allclose(at[seeds.HIDDEN_POINTS.index(1)][1]["x"], net[4], rtol=1e-11)
 
 
-def test_the_deep_net():
-    output, value, gradients = script("deep_3_4_4_1").values()
-    close(np.squeeze(output), seeds.DEEP_OUTPUT)
-    close(value, seeds.DEEP_SQUARED["loss"])
-    close(np.sqrt(sum(np.sum(g**2) for g in gradients.values())), seeds.DEEP_SQUARED["norm"])
-    for key, wanted in seeds.DEEP_SQUARED.items():
+def check_slopes(value, gradients, numbers):
+    close(value, numbers["loss"])
+    close(np.sqrt(sum(np.sum(g**2) for g in gradients.values())), numbers["norm"])
+    for key, wanted in numbers.items():
         name, *index = key.split("_")
         if index:
             place = tuple(int(k) - 1 for k in index)[: gradients[name].ndim]
             close(gradients[name][place], wanted, rtol=1e-11)
+
+
+PRINTED = {
+    "1": r"\frac{\partial L}{\partial W} = 2 X^{\top} (X W - Y)",
+    "5": r"\frac{\partial L}{\partial W} = X^{\top} (\operatorname{softmax}(X W) - Y)",
+    "7": r"\frac{\partial L}{\partial S} = S^{-\top}",
+    "9": r"\frac{\partial L}{\partial x} = (A + A^{\top}) x",
+    "11": r"\frac{\partial L}{\partial w} = -X^{\top} (\sigma(-(X w) \odot t) \odot t)",
+}
+
+
+def test_standard_cases_print_as_a_person_writes_them():
+    cases = script("standard_cases").formulas()
+    assert list(cases) == [str(number) for number in range(1, 13)]
+    for number, (expression, wrt) in cases.items():
+        text = sg.gradient(sg.Formula.of(expression), wrt).latex()
+        lines = [line.replace("&", "") for line in text.splitlines()]
+        assert max(map(len, lines)) <= 120, number
+        assert PRINTED.get(number, "") in "".join(lines)
+
+
+def test_the_deep_net():
+    output, value, gradients = script("deep_3_4_4_1").values()
+    close(np.squeeze(output), seeds.DEEP_OUTPUT)
+    check_slopes(value, gradients, seeds.DEEP_SQUARED)
+    check_slopes(*script("cross_entropy").values(), seeds.DEEP_CROSS_ENTROPY)
     weights = sum(np.size(g) for name, g in gradients.items() if name[0] == "W")
     assert (weights, sum(map(np.size, gradients.values())) - weights) == seeds.DEEP_PARAMETERS
 

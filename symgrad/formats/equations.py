@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -197,7 +197,10 @@ def title(derived: Derivation) -> str:
 
 
 def _forward(derived: Derivation) -> Graph:
-    return derived.result.needed([derived.goal])
+    """Return what was defined before the sweep, also what only the gradients use."""
+    backward = {adjoint.symbol for adjoint in derived.adjoints}
+    kept = tuple(d for d in derived.result.definitions if d[0] not in backward)
+    return replace(derived.result, definitions=kept, outputs=(derived.goal,))
 
 
 def _opening(derived: Derivation) -> str:
@@ -229,6 +232,7 @@ def _notation(derived: Derivation, printed: str) -> list[Block]:
 #: What is said of a sign where it is printed, and of a node where it occurs.
 SIGNS = {
     r"\odot": r"$\odot$ multiplies entry by entry, and a power $A^{\odot 2}$ is taken so.",
+    r"\oslash": r"$\oslash$ divides entry by entry.",
     r"\mathbf{1}": r"$\mathbf{1}$ is a column of ones.",
     " > 0]": r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
 }

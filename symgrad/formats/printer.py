@@ -53,6 +53,10 @@ _SPECIAL = {
 WHOLES = (SumEntries, sp.Trace, sp.Determinant, sp.Sum)
 
 
+#: Bodies of entrywise functions that need parentheses beside a matrix.
+PRODUCTS = (sp.Add, sp.Mul, functions.xlogy)
+
+
 class Printer(Nodes, LatexPrinter):
     """Print expressions of one graph.
 
@@ -293,7 +297,7 @@ class Printer(Nodes, LatexPrinter):
         text = self._print(expr)
         loose = (sp.MatAdd, sp.HadamardProduct)
         if isinstance(shown, Elementwise):
-            return paren(text) if isinstance(shown.function.expr, (sp.Add, sp.Mul)) else text
+            return paren(text) if isinstance(shown.function.expr, PRODUCTS) else text
         return paren(text) if isinstance(shown, loose) or _split(shown)[0] != 1 else text
 
     def _print_HadamardProduct(self, expr: Any) -> str:
@@ -428,22 +432,33 @@ class _Entrywise(Printer):
             return "-" + self._factor(-expr) if expr != -1 else "-1"
         factors = [f for f in expr.args if self._is_matrix(f)]
         scalars = [f for f in expr.args if not self._is_matrix(f)]
-        parts = []
+        over: list[Any] = []
+        under: list[Any] = []
+        several = len(factors) > 1
         for factor in self._ordered_factors(factors):
-            text = self._print(factor)
-            shown = self.seen(factor)
-            loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.MatMul)) or is_negative(shown)
-            parts.append(paren(text) if loose else text)
-        body = r" \odot ".join(parts)
+            divides = several and isinstance(factor, sp.Pow) and is_negative(factor.exp)
+            divides = divides and factor.exp.is_Integer
+            (under if divides else over).append(factor.base**-factor.exp if divides else factor)
+        body = r" \odot ".join(map(self._entry_factor, over)) or "1"
+        if under:
+            below = r" \odot ".join(map(self._entry_factor, under))
+            body = rf"{body} \oslash {paren(below) if len(under) > 1 else below}"
         if not scalars:
             return body
         lead = super()._print_Mul(sp.Mul(*scalars)) if len(scalars) > 1 else self._print(scalars[0])
-        return f"{lead} {paren(body) if len(parts) > 1 else body}"
+        return f"{lead} {paren(body) if len(factors) > 1 else body}"
+
+    def _entry_factor(self, factor: Any) -> str:
+        text, shown = self._print(factor), self.seen(factor)
+        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.MatMul)) or is_negative(shown)
+        return paren(text) if loose else text
 
     def _print_Pow(self, expr: Any) -> str:
         if not self._is_matrix(expr):
             return super()._print_Pow(expr)
         base, exponent = expr.args
+        if exponent == -1:
+            return rf"1 \oslash {self._entry_factor(base)}"
         if isinstance(base, sp.Function) and exponent.is_Integer and exponent > 0:
             return self._applied(base, rf"\odot {exponent}")
         shown = self._print(exponent)

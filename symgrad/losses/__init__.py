@@ -213,14 +213,22 @@ def _of_pair(
         )
     if from_logits and not entry.fuses:
         raise OptionError(f"{entry.name} has no option from_logits")
-    values, wanted = (
-        (prediction.output, target.output) if first else ([prediction.output], [target.output])
-    )
+    base, own = _without_alias(prediction)
+    goal, other = _without_alias(target)
+    values, wanted = (own, other) if first else ([own], [other])
     logits = values if from_logits else None
     axis = 0 if first and first[1] == 1 else 1
     value = entry.define(Operands(values, wanted, logits, axis), **_symbolic(options))
-    goal = _declared_distributions(entry, target.graph)
-    return _loss_formula(prediction.graph, goal, value, prediction, tuple(target.inputs), options)
+    goal = _declared_distributions(entry, goal)
+    return _loss_formula(base, goal, value, prediction, tuple(target.inputs), options)
+
+
+def _without_alias(formula: Formula) -> tuple[Graph, Any]:
+    """Return the graph and the value of a formula; of a bare symbol, that symbol itself."""
+    made, expression = formula.graph, formula.graph[formula.output]
+    if expression not in {v.symbol for v in made.inputs} or len(made.definitions) > 1:
+        return made, formula.output
+    return replace(made, definitions=(), outputs=(expression,)), expression
 
 
 #: The assumption that a loss over classes declares of its target.
