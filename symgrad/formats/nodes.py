@@ -171,6 +171,11 @@ class Nodes:
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"\log{power}{paren(f'1 + {self._print(sp.exp(expr.args[0]))}')}"
 
+    def _print_SeluAlpha(self, expr: Any) -> str:
+        return str(expr._latex(self))
+
+    _print_SeluScale = _print_SeluAlpha
+
     def _print_Float(self, expr: Any) -> str:
         """Print the shortest digits that tell the number; a power of ten as one."""
         text = repr(float(expr)).removesuffix(".0")
