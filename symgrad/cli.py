@@ -8,36 +8,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symgrad import demo, errors, losses
+from symgrad import demo, errors
 from symgrad.backends.numpy import compile as compiled
 from symgrad.derivation import DETAILS
 from symgrad.files import check_place
 from symgrad.formats import text
 from symgrad.gradient import derive
-from symgrad.layers import Dense, Network
+from symgrad.specification import add_network, loss_of, network_of
 from symgrad.training import Fit, tables, train
 from symgrad.training.initializers import INITIALIZERS
 from symgrad.training.optimizers import OPTIMIZERS
 from symgrad.training.progress import Progress
 from symgrad.training.samples import counted
-
-FORMS = ("rows", "columns", "scalars")
-_LAYERS_HELP = (
-    "inputs, then units[:activation] of every layer: 3-2:sigmoid-2:sigmoid has three inputs and "
-    "two sigmoid layers of two units"
-)
-_GRAMMAR = "write inputs-units[:activation]-units[:activation]-..., such as 3-2:sigmoid-1"
-
-#: What a slip of the keyboard may ask for at most, before it fills the memory or takes hours.
-MOST_UNITS = 1_000_000
-MOST_WEIGHTS = 100_000_000
-MOST_SCALARS = 10_000
 
 #: What `derive --format` takes, and what the endings of its files mean.
 _FORMATS = {
@@ -164,88 +151,6 @@ def _run_demo(options: argparse.Namespace) -> None:
     demo.run(options.data, options.output, options.at, inputs=options.inputs, target=options.target)
 
 
-# --------------------------------------------------------------- networks
-
-
-def _add_network(verb: Any) -> None:
-    verb.add_argument("--layers", required=True, metavar="SIZES", help=_LAYERS_HELP)
-    verb.add_argument("--no-bias", action="store_true", help="leave the biases out")
-    verb.add_argument(
-        "--loss", default="mse", metavar="NAME", help=f"{', '.join(losses.LOSSES)} (%(default)s)"
-    )
-    verb.add_argument(
-        "--form",
-        metavar="FORM",
-        help="rows (a batch in the rows of X), columns (one sample), scalars (entry by entry); "
-        "left out: scalars for 1-1 networks, else rows",
-    )
-
-
-def network_of(sizes: str, *, bias: bool = True, form: str | None = None) -> Network:
-    """Build a network from its sizes, as `--layers` takes them.
-
-    Raises:
-        OptionError: The text is not of the form inputs-units:activation-...
-
-    >>> network_of("3-2:sigmoid").layers
-    (Dense(2, activation='sigmoid', bias=True),)
-    """
-    first, *rest = sizes.split("-")
-    inputs = _count(first, sizes, "inputs")
-    if not rest:
-        raise errors.OptionError(f"--layers {sizes!r} has no layer; {_GRAMMAR}")
-    layers = []
-    for part in rest:
-        units, colon, activation = part.partition(":")
-        count = _count(units, sizes, "units")
-        if colon and not activation:
-            raise errors.OptionError(f"--layers {sizes!r}: no activation after `:`; {_GRAMMAR}")
-        layers.append(Dense(count, activation=activation or None, bias=bias))
-    net = Network(inputs, layers)
-    form = form or ("scalars" if net.widths == (1, 1) else "rows")
-    if form not in FORMS:
-        raise errors.unknown("form", form, FORMS)
-    _check_weights(net.widths, form)
-    made: Network = getattr(net, form)()
-    return made
-
-
-def _count(word: str, sizes: str, what: str) -> int:
-    if not word.isascii() or not word.isdigit():
-        raise errors.OptionError(
-            f"--layers {sizes[:60]!r}: {word[:20]!r} is not a number of {what}; {_GRAMMAR}"
-        )
-    # Lengths are compared first, because Python reads no number of thousands of digits.
-    digits = word.lstrip("0") or "0"
-    if len(digits) > len(str(MOST_UNITS)) or int(digits) > MOST_UNITS:
-        raise errors.OptionError(
-            f"--layers {sizes[:60]!r}: {digits[:20]} is above the limit of {MOST_UNITS} {what}, "
-            "which keeps a slip of the keyboard from filling the memory"
-        )
-    return int(digits)
-
-
-def _check_weights(widths: Sequence[int], form: str) -> None:
-    count = sum(below * units for below, units in pairwise(widths))
-    if count > MOST_WEIGHTS:
-        raise errors.OptionError(
-            f"the layers have {count} weights, above the limit of {MOST_WEIGHTS}, which keeps a "
-            "slip of the keyboard from filling the memory"
-        )
-    if form == "scalars" and count > MOST_SCALARS:
-        raise errors.OptionError(
-            f"the layers have {count} weights, above the limit of {MOST_SCALARS} for --form "
-            "scalars, where every weight is a symbol of its own; --form rows has one for a layer"
-        )
-
-
-def _loss_of(options: argparse.Namespace) -> Any:
-    if options.loss not in losses.LOSSES:
-        raise errors.unknown("loss", options.loss, losses.LOSSES)
-    net = network_of(options.layers, bias=not options.no_bias, form=options.form)
-    return getattr(losses, options.loss)(net)
-
-
 # ----------------------------------------------------------------- derive
 
 
@@ -268,7 +173,7 @@ def _add_derive(verbs: Any) -> None:
             ("--layers 3-4:tanh-1 --output derivation.tex", "all of it as a LaTeX document"),
         ],
     )
-    _add_network(verb)
+    add_network(verb)
     verb.add_argument("--wrt", metavar="NAMES", help="parameters, such as W1,b1; default all")
     verb.add_argument(
         "--detail", default="chain", metavar="NAME", help=f"{', '.join(DETAILS)} (%(default)s)"
@@ -284,7 +189,7 @@ def _add_derive(verbs: Any) -> None:
 def _run_derive(options: argparse.Namespace) -> None:
     chosen = _format_of(options.format, options.output)
     wrt = [name.strip() for name in options.wrt.split(",")] if options.wrt else None
-    derived = derive(_loss_of(options), wrt, detail=options.detail)
+    derived = derive(loss_of(options), wrt, detail=options.detail)
     if options.output:
         print(f"wrote {derived.save(options.output)}")
         return
@@ -332,13 +237,13 @@ def _add_compile(verbs: Any) -> None:
             ("--layers 1-1:tanh --loss sse", "another loss; one unit of one input, in scalars"),
         ],
     )
-    _add_network(verb)
+    add_network(verb)
     verb.add_argument("--output", metavar="FILE", help="write a .py module that checks itself")
 
 
 def _run_compile(options: argparse.Namespace) -> None:
     _checked_output(options.output, (".py",))
-    function = compiled(_loss_of(options), wrt="parameters")
+    function = compiled(loss_of(options), wrt="parameters")
     if options.output:
         print(f"wrote {function.save(options.output)}; python {options.output} checks it")
     else:
@@ -376,7 +281,7 @@ def _add_train(verbs: Any) -> None:
     verb.add_argument("data", metavar="FILE", help="CSV with a header line")
     verb.add_argument("--target", required=True, metavar="NAMES", help="target column(s)")
     verb.add_argument("--inputs", metavar="NAMES", help="input columns; default all others")
-    _add_network(verb)
+    add_network(verb)
     _add_descent(verb)
     verb.add_argument("--output", metavar="FILE", help="write the model (.json), or code (.py)")
 
@@ -418,7 +323,7 @@ def _add_descent(verb: Any) -> None:
 
 def _run_train(options: argparse.Namespace) -> int:
     _checked_output(options.output, (".json", ".py"))
-    loss = _loss_of(options)
+    loss = loss_of(options)
     data = _read_data(options)
     starts = _starts(options.start)
     progress = Progress(options.epochs, sys.stderr)

@@ -332,7 +332,9 @@ def _without_clash(graph: Graph, value: Any, other: Graph) -> tuple[Graph, Any]:
 
 def _absorbed(formula: Formula) -> tuple[Graph, Any]:
     """Take a formula's last definition off, so that sums of losses read as one loss."""
-    graph = formula.graph.needed([formula.output])
+    graph = formula.graph
+    if formula.model is None:  # a loss keeps its prediction, with which gradients are written
+        graph = graph.needed([formula.output])
     if graph.definitions and graph.definitions[-1][0] == formula.output:
         return replace(graph, definitions=graph.definitions[:-1]), graph.definitions[-1][1]
     return graph, formula.output

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.cli import main, network_of
+from symgrad.cli import main
+from symgrad.specification import network_of
 from symgrad.training import tables
 from symgrad.training.progress import Progress
 
@@ -354,3 +355,23 @@ def test_progress_in_a_file_is_ten_lines():
     said = reported(io.StringIO())
     assert "\r" not in said
     assert said.count("\n") == 10
+
+
+def test_losses_and_penalties(tmp_path, capsys):
+    table = tmp_path / "classes.csv"
+    table.write_text("u,v,a,b\n0.1,0.2,1,0\n0.5,-0.2,0,1\n-1,0.7,1,0\n1.1,0.3,0,1\n")
+    train = ["train", str(table), "--target", "a,b", "--epochs", "20", "--seed", "0"]
+    assert main([*train, "--layers", "2-2:softmax", "--loss", "cross_entropy"]) == 0
+    fused = capsys.readouterr().out
+    assert main([*train, "--layers", "2-2", "--loss", "cross_entropy", "--from-logits"]) == 0
+    assert capsys.readouterr().out == fused
+    assert main([*train, "--layers", "2-2", "--loss", "huber", "--delta", "0.5"]) == 0
+    plain = capsys.readouterr().out
+    assert main([*train, "--layers", "2-2", "--loss", "huber", "--delta", "0.5", "--l2", "1"]) == 0
+    assert capsys.readouterr().out != plain
+    assert main(["derive", "--layers", "2-2", "--l1", "0.1"]) == 0
+    assert "0.1" in capsys.readouterr().out
+    assert main(["derive", "--layers", "2-2", "--delta", "2"]) == 2
+    assert "unknown option of mse `delta`" in capsys.readouterr().err
+    assert main([*train, "--layers", "2-2", "--loss", "cross_entropy"]) == 2
+    assert "give from_logits=True" in capsys.readouterr().err

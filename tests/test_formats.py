@@ -9,7 +9,6 @@ import pytest
 import sympy as sp
 
 import symgrad as sg
-from symgrad.formats import equations, text
 from symgrad.formats.printer import Printer
 
 w, x, b, y, z = sp.symbols("w x b y z", real=True)
@@ -221,3 +220,10 @@ def test_fitted_numbers_print_in_full():
     value = fit.parameters["w1"]
     assert f"{value:.10f}"[:10] in fit.formula().latex()
     assert np.isfinite(value)
+
+
+def test_a_title_for_the_terminal_has_no_dollar_signs():
+    derived = sg.derive(sg.mse(sg.Network(1, [sg.Dense(1)]).scalars()))
+    shown = text.derivation(derived, detail="chain")
+    assert shown.startswith("The gradient of L\n=================\n")
+    assert "$" not in shown

@@ -45,6 +45,7 @@ ROOMS = (
     "verification",
     "formats",
     "training",
+    "specification",
     "demo",
     "cli",
 )

@@ -155,7 +155,7 @@ class Nodes:
         return rf"\operatorname{{softmax}}{paren(self._print(expr.matrix))}"
 
     def _print_LogSoftmax(self, expr: Any) -> str:
-        return rf"\log\operatorname{{softmax}}{paren(self._print(expr.matrix))}"
+        return rf"\log \operatorname{{softmax}}{paren(self._print(expr.matrix))}"
 
     def _print_xlogy(self, expr: Any, exp: Any = None) -> str:
         x, y = expr.args

@@ -147,7 +147,7 @@ def lines_of(equation: Equation, relation: str = "=") -> list[str]:
 
 def derivation(derived: Any, *, detail: str) -> str:
     """Write a derivation as plain text for a terminal."""
-    heading = title(derived)
+    heading = _inline(title(derived))
     parts = [f"{heading}\n{'=' * len(heading)}", *map(_block, document(derived, detail))]
     return "\n\n".join(parts) + "\n"
 
@@ -156,6 +156,10 @@ def _block(block: Block) -> str:
     if block.kind == "heading":
         return f"{block.text}\n{'-' * len(block.text)}"
     if block.kind == "text":
-        return re.sub(r"\$(.*?)\$", lambda match: plain(match.group(1)), block.text)
+        return _inline(block.text)
     relation = "<-" if block.kind == "assignments" else "="
     return "\n".join(f"  {line}" for e in block.equations for line in lines_of(e, relation))
+
+
+def _inline(text: str) -> str:
+    return re.sub(r"\$(.*?)\$", lambda match: plain(match.group(1)), text)
