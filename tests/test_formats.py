@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 
 import symgrad as sg
+from symgrad.formats import equations, text
 from symgrad.formats.printer import Printer
 
 w, x, b, y, z = sp.symbols("w x b y z", real=True)
