@@ -1,5 +1,8 @@
 """Losses: every entry of the registry on networks and on pairs of formulas, in numbers."""
 
+import subprocess
+import sys
+
 import numpy as np
 import oracle
 import pytest
@@ -107,3 +110,15 @@ def test_a_name_that_is_both_prediction_and_input_is_told():
     assert sorted(loss.inputs) == ["L", "w"]
     assert str(loss.output) != "L"
     assert sg.compile(loss, ["w"])(w=1.0, L=3.0) == (4.0, {"w": -8.0})
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("form", ["rows", "columns", "scalars"])
+def test_saved_modules_check_themselves(name, form, tmp_path):
+    layers = [sg.Dense(3, activation="tanh"), sg.Dense(2, activation=ending(name))]
+    net = getattr(sg.Network(2, layers), form)()
+    loss = getattr(sg, name)(net) + sg.l2(net, 0.1)
+    path = sg.compile(loss, wrt="parameters").save(tmp_path / "loss.py")
+    done = subprocess.run([sys.executable, "-I", path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "agree with central differences" in done.stdout

@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.backends.source import identifiers
+from symgrad.functions import xlogy
 from symgrad.graph import COLUMN, ROW, SCALAR
 from symgrad.shapes import name_of
 
@@ -81,6 +82,14 @@ if __name__ == "__main__":
     raise SystemExit(0 if error < LIMIT else 1)
 '''
 
+#: Random numbers that sum to one along the last axis, as the targets of some losses do.
+_SHARE = """\
+    def share(*shape):
+        parts = random.uniform(low, high, shape)
+        return parts / parts.sum(axis=-1, keepdims=True)
+
+"""
+
 #: Where the value of a 1-D layout is in a stack of matrices.
 _PICKED = {COLUMN: "..., 0", ROW: "..., 0, :"}
 
@@ -136,10 +145,26 @@ def _shape_text(variable: Any, batched: bool) -> str:
 def _self_check(plan: Any, call: str) -> str:
     names = plan.program.arguments
     sizes = [str(size) for size in plan.graph.sizes]
-    chosen = identifiers(sizes, reserved=["random", "seed", "draw", "low", "high", "samples"])
+    chosen = identifiers(
+        sizes, reserved=["random", "seed", "draw", "share", "shares", "low", "high", "samples"]
+    )
     lines = ["    samples = 4\n"] if plan.batch else []
     lines += [f"    {chosen[size]} = {5 + k}\n" for k, size in enumerate(sizes)]
-    draws = [_draw(v, v.name in plan.batch, chosen) for v in plan.graph.inputs]
+    known = [v for v in plan.graph.inputs if {"rows sum to one", "one-hot"} & set(v.assumptions)]
+    scalars = [v.name for v in known if not v.shape]
+    if known:
+        lines.insert(0, _SHARE)
+    if scalars:
+        batched = "samples, " if scalars[0] in plan.batch else ""
+        lines.append(f"    shares = share({batched}{len(scalars)})\n")
+    draws = []
+    for variable in plan.graph.inputs:
+        drawn = _draw(variable, variable.name in plan.batch, chosen)
+        if variable.name in scalars:
+            drawn = f"shares[..., {scalars.index(variable.name)}]"
+        elif variable in known:
+            drawn = drawn.replace("draw(", "share(", 1)
+        draws.append(drawn)
     first = 1 if plan.valued else 0
     checked = [(list(names).index(key), first + k) for k, key in enumerate(plan.keys)]
     template = _CHECK if checked and plan.valued else _VALUE
@@ -168,7 +193,7 @@ def _needs_positive(made: Any) -> bool:
 
     def outside(expression: Any) -> bool:
         powers = expression.atoms(sp.Pow, sp.HadamardPower)
-        return bool(expression.atoms(sp.log)) or any(not p.exp.is_integer for p in powers)
+        return bool(expression.atoms(sp.log, xlogy)) or any(not p.exp.is_integer for p in powers)
 
     return any(outside(expression) for _, expression in made.definitions)
 
