@@ -73,6 +73,59 @@ def test_expressions_print_in_the_usual_order(expression, wanted, other):
     assert printed in (wanted, other)
 
 
+j = sp.Symbol("j", integer=True)
+a = sp.Symbol("a", real=True)
+B = sp.MatrixSymbol("B", 3, 3)
+
+
+def test_an_entrywise_gradient_takes_a_letter_that_no_sum_uses():
+    loss = sp.Sum(xs[i] * xs[j] * ys[i], (i, 1, n), (j, 1, n))
+    assert r"\left[\sum_{i=1}^{n} x_{i} y_{i}\right]_{j=1}^{n}" in closed(loss, "x")
+    mean = sp.Sum(xs[j], (j, 1, n)) / n
+    loss = sp.Sum((xs[i] - mean) ** 2, (i, 1, n))
+    assert r"\right]_{k=1}^{n}" in closed(loss, "x")
+
+
+def test_entrywise_gradients_count_from_where_the_array_counts():
+    loss = sp.Sum((w * xs[i] - ys[i]) ** 2, (i, 0, n - 1))
+    assert closed(loss, "x").endswith(r"\left[2 (w x_{i} - y_{i}) w\right]_{i=0}^{n - 1}")
+
+
+def test_an_index_used_again_inside_of_a_sum_gets_a_letter_of_its_own():
+    inner = sp.Sum(xs[i], (i, 1, n))
+    loss = sp.Sum(sp.sin(inner) * ys[i], (i, 1, n))
+    printed = sg.Formula.of(loss).latex()
+    assert printed.count(r"\sum_{i=1}") == printed.count(r"\sum_{j=1}") == 1
+
+
+def test_the_outer_sum_is_printed_first():
+    loss = sp.Sum(xs[i] * ys[j], (j, 1, i), (i, 1, n))
+    assert r"\sum_{i=1}^{n} \sum_{j=1}^{i} x_{i} y_{j}" in sg.Formula.of(loss).latex()
+
+
+FACTORS = [
+    # (loss, variable, the whole right-hand side)
+    (sg.sum_entries(A), A, r"\mathbf{1} \mathbf{1}^{\top}"),
+    (sg.sum_entries(-A), A, r"-\mathbf{1} \mathbf{1}^{\top}"),
+    (sp.Trace(-2 * A.T * B), A, "-2 B"),
+    (sg.sum_entries(sg.elementwise(sp.exp, A * B)), A, r"\exp(A B) B^{\top}"),
+    (sg.sum_entries(sp.HadamardPower(A, a)), A, r"a A^{\odot (a - 1)}"),
+    (sp.Max(a, b), a, "1 - [b > a]"),
+    (sp.Sum(w + xs[i], (i, 1, n)), w, "n"),
+]
+
+
+@pytest.mark.parametrize(("loss", "wrt", "wanted"), FACTORS, ids=lambda p: str(p)[:30])
+def test_no_factor_and_no_sign_is_left_over(loss, wrt, wanted):
+    assert closed(loss, wrt).split(" = ")[-1] == wanted
+
+
+def test_a_fraction_is_transposed_in_parentheses():
+    printer = Printer(sg.gradient(sg.sse(sg.Network(2, [sg.Dense(2)]))).graph)
+    slope = next(s for s in printer.graph.outputs)
+    assert printer._print(slope.T).startswith(r"\left(\frac")
+
+
 def test_a_sum_inside_a_product_keeps_its_parentheses():
     # The mean of two squares: without parentheses the factor would cover only the first.
     net = sg.Network(1, [sg.Dense(2)]).scalars()

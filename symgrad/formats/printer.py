@@ -18,10 +18,10 @@ from typing import Any
 
 import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
-from sympy.printing.latex import LatexPrinter
 
 from symgrad import functions
 from symgrad.algebra import split_coefficient as _split
+from symgrad.formats.indices import Indices
 from symgrad.formats.order import (
     RANKS,
     degree,
@@ -30,10 +30,11 @@ from symgrad.formats.order import (
     paren,
     shape_rank,
     squared,
+    tidied,
 )
 from symgrad.graph import Graph, Label
 from symgrad.matrices import Broadcast, Elementwise, SumRows, entry_symbols
-from symgrad.shapes import Variable, name_of
+from symgrad.shapes import name_of
 
 _LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "delta": r"\delta"}
 
@@ -47,7 +48,7 @@ _SPECIAL = {
 }
 
 
-class Printer(LatexPrinter):
+class Printer(Indices):
     """Print expressions of one graph.
 
     Args:
@@ -62,12 +63,14 @@ class Printer(LatexPrinter):
         self.graph = graph
         self.written = dict(written or {})
         self.symbols = graph.symbols
-        self.variables: dict[Any, Variable] = {v.symbol: v for v in graph.inputs}
+        self.variables = {v.symbol: v for v in graph.inputs}
 
     # ----------------------------------------------------------------- names
 
     def name(self, symbol: Any) -> str:
         """Print a name by its label."""
+        if symbol in self.letters:
+            return self.letters[symbol]
         label = self.graph.label(symbol)
         if label.letter:
             return self._labelled(label)
@@ -104,7 +107,7 @@ class Printer(LatexPrinter):
         """Return what is printed for an expression: what a written-out name stands for."""
         while expr in self.written:
             expr = self.written[expr]
-        return expr
+        return tidied(expr) if isinstance(expr, (sp.Sum, Broadcast)) else expr
 
     # ----------------------------------------------------------------- order
 
@@ -240,12 +243,13 @@ class Printer(LatexPrinter):
         shown = str(self._print(matrix))
         if coefficient == 1:
             return shown
+        if is_negative(coefficient):
+            return f"-{self._scaled(-coefficient, matrix)}"
         below = self.seen(matrix)
         body = below.function.expr if isinstance(below, Elementwise) else below
         if isinstance(body, (sp.MatAdd, sp.Add)):
             shown = paren(shown)
-        lead = self._factor(coefficient) if coefficient != -1 else "-"
-        return f"{lead} {shown}" if lead != "-" else f"-{shown}"
+        return f"{self._factor(coefficient)} {shown}"
 
     def _print_MatMul(self, expr: Any) -> str:
         coefficient, rest = _split(expr)
@@ -297,7 +301,13 @@ class Printer(LatexPrinter):
         return self._raised(base, self._print(exponent))
 
     def _print_HadamardPower(self, expr: Any) -> str:
-        return self._raised(expr.base, rf"\odot {self._print(expr.exp)}")
+        return self._raised(expr.base, rf"\odot {self._exponent(expr.exp)}")
+
+    def _exponent(self, exponent: Any) -> str:
+        """Print an exponent after the sign of an entrywise power."""
+        text = self._print(exponent)
+        loose = isinstance(exponent, (sp.Add, sp.Mul)) or is_negative(exponent)
+        return paren(text) if loose else text
 
     def _print_Inverse(self, expr: Any) -> str:
         return self._raised(expr.arg, "-1")
@@ -312,12 +322,13 @@ class Printer(LatexPrinter):
         shown, text = self.seen(matrix), self._print(matrix)
         if isinstance(shown, sp.Inverse) and isinstance(self.seen(shown.arg), sp.MatrixSymbol):
             return self._raised(shown.arg, r"-\top")
-        if not isinstance(shown, sp.MatrixSymbol):
-            return rf"{paren(text)}^{{\top}}"
         # The transpose mark joins a layer mark: two superscripts would not compile.
-        return (
-            text[:-1] + r"\top}" if text.endswith(")}") and "^{(" in text else rf"{text}^{{\top}}"
-        )
+        if isinstance(shown, sp.MatrixSymbol) and r"\frac" not in text:
+            if text.endswith(")}") and "^{(" in text:
+                return text[:-1] + r"\top}"
+            if "^" not in text:
+                return rf"{text}^{{\top}}"
+        return rf"{paren(text)}^{{\top}}"
 
     # ------------------------------------------------------------- functions
 
@@ -350,8 +361,12 @@ class Printer(LatexPrinter):
 
     def _bracket(self, expr: Any, power: Any) -> str:
         # Iverson's bracket is one where the condition holds, else zero; so are its powers.
-        inner = self._print(expr.args[0])
-        return rf"[{inner} > 0]"
+        inside = expr.args[0]
+        terms = list(inside.args) if isinstance(inside, sp.Add) else [inside]
+        less = [-term for term in terms if is_negative(term)]
+        more = [term for term in terms if not is_negative(term)]
+        left, right = (self._print(sp.Add(*part)) for part in (more, less))
+        return f"[{left} > {right}]" if more else f"[{right} < 0]"
 
     def _print_KroneckerDelta(self, expr: Any, exp: Any = None) -> str:
         left, right = map(self._print, expr.args[:2])
@@ -367,7 +382,9 @@ class Printer(LatexPrinter):
 
     def _entrywise(self, expr: Any) -> Printer:
         inside = dict(zip(entry_symbols(len(expr.matrices)), expr.matrices, strict=True))
-        return _Entrywise(self.graph, {**self.written, **inside}, set(inside))
+        made = _Entrywise(self.graph, {**self.written, **inside}, set(inside))
+        made.letters = self.letters
+        return made
 
     def _print_Elementwise(self, expr: Any) -> str:
         return str(self._entrywise(expr)._print(expr.function.expr))
@@ -386,7 +403,9 @@ class Printer(LatexPrinter):
         return rf"\begin{{cases}} {body} \end{{cases}}"
 
     def _print_Broadcast(self, expr: Any) -> str:
-        value = expr.args[0]
+        value, shown = expr.args[0], self.seen(expr)
+        if shown is not expr:
+            return str(self._print(shown))
         if not value.is_Matrix:
             return rf"{self._factor(value)} \mathbf{{1}} \mathbf{{1}}^{{\top}}"
         shown = self._matrix_factor(value)
@@ -434,34 +453,6 @@ class Printer(LatexPrinter):
             return rf"\mathbf{{e}}_{{{i}}}"
         return rf"\mathbf{{e}}_{{{i}}} \mathbf{{e}}_{{{j}}}^{{\top}}"
 
-    def _print_MatrixElement(self, expr: Any) -> str:
-        matrix, *indices = expr.args
-        variable = self.variables.get(matrix)
-        origin = variable.origin if variable and variable.origin else (1, 1)
-        rank = 1 if matrix.shape[1] == 1 else 2
-        shown = [self._print(i + o) for i, o in zip(indices[:rank], origin, strict=False)]
-        name = self._matrix_factor(matrix)
-        if not isinstance(matrix, sp.MatrixSymbol) or r"\frac" in name:
-            name = rf"\left[{self._print(matrix)}\right]"
-        comma = "," if any(len(text) > 1 for text in shown) else ""
-        return f"{name}_{{{comma.join(shown)}}}"
-
-    def _print_FunctionMatrix(self, expr: Any) -> str:
-        places = expr.lamda.variables
-        letters = [sp.Symbol(letter, integer=True) for letter in "ij"]
-        shown = dict(zip(places, (letter - 1 for letter in letters), strict=True))
-        body = self._print(expr.lamda.expr.xreplace(shown))
-        if expr.shape[1] == 1:
-            return rf"\left[{body}\right]_{{i=1}}^{{{self._print(expr.shape[0])}}}"
-        return rf"\left[{body}\right]_{{ij}}"
-
-    def _print_Sum(self, expr: Any) -> str:
-        limits = "".join(
-            rf"\sum_{{{self._print(i)}={self._print(low)}}}^{{{self._print(high)}}} "
-            for i, low, high in expr.limits
-        )
-        return limits + self._factor(expr.function)
-
 
 class _Entrywise(Printer):
     """Print the body of an elementwise function over matrices: products are entrywise."""
@@ -496,5 +487,10 @@ class _Entrywise(Printer):
         base, exponent = expr.args
         if isinstance(base, sp.Function) and exponent.is_Integer and exponent > 0:
             return self._applied(base, rf"\odot {exponent}")
-        shown = self._print(exponent)
-        return self._raised(base, rf"\odot {paren(shown) if is_negative(exponent) else shown}")
+        return self._raised(base, rf"\odot {self._exponent(exponent)}")
+
+    def _applied(self, expr: Any, power: Any = None) -> str:
+        if isinstance(expr, sp.exp) and self._is_matrix(expr):
+            raised = "" if power is None else f"^{{{power}}}"
+            return rf"\exp{raised}{paren(self._print(expr.args[0]))}"
+        return str(super()._applied(expr, power))
