@@ -11,11 +11,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-_GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
-upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""".split()
-_ACCENTS = {
+_LETTERS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
+    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+#: Greek letters for which LaTeX has a command.
+GREEK = tuple(re.findall(r"\w+", _LETTERS))
+#: Unicode's accents, and LaTeX's commands for them.
+ACCENTS = {
     "\N{COMBINING GRAVE ACCENT}": "grave",
     "\N{COMBINING ACUTE ACCENT}": "acute",
     "\N{COMBINING CIRCUMFLEX ACCENT}": "hat",
@@ -36,10 +41,10 @@ _ESCAPES = {
 }
 #: Commands that a LaTeX-like name may use, with the number of their arguments.
 _COMMANDS = {
-    **dict.fromkeys(_GREEK, 0),
+    **dict.fromkeys(GREEK, 0),
     **dict.fromkeys(("ell", "prime", "top", "star", "ast", "dagger", "infty", "varepsilon"), 0),
     **dict.fromkeys(("varphi", "vartheta", "partial", "nabla", "pm", "cdot", "ldots"), 0),
-    **dict.fromkeys(_ACCENTS.values(), 1),
+    **dict.fromkeys(ACCENTS.values(), 1),
     **dict.fromkeys(("widehat", "widetilde", "overline", "underline"), 1),
     **dict.fromkeys(("mathbf", "mathrm", "mathcal", "mathbb", "mathsf", "text", "operatorname"), 1),
 }
@@ -51,6 +56,9 @@ def latex_name(name: str) -> str:
     if re.search(r"[\\{}^]", name) and is_latex(name):
         return name
     text = _ascii_letters(name)
+    base, *marks = list(unicodedata.normalize("NFD", text) or " ")
+    if marks and base.isascii() and all(mark in ACCENTS for mark in marks):
+        return _accented(base, marks)
     match = re.fullmatch(r"([^\W\d_]+?)(\d*)((?:__?[^\W_]+)*)_?('*)", text)
     if match is None:
         return in_words(name)
@@ -61,9 +69,9 @@ def latex_name(name: str) -> str:
     if up:
         # A prime is a superscript for TeX: a second one would not compile.
         printed = f"{{{printed}}}" if primes else printed
-        printed += f"^{{{' '.join(map(_word, up))}}}"
+        printed += f"^{{{','.join(map(_script, up))}}}"
     down = [digits, *down] if digits else down
-    return printed + (f"_{{{' '.join(map(_word, down))}}}" if down else "")
+    return printed + (f"_{{{','.join(map(_script, down))}}}" if down else "")
 
 
 def in_words(name: str) -> str:
@@ -82,14 +90,18 @@ def _sign(sign: str) -> str:
         return _ESCAPES[sign]
     if " " < sign <= "~":
         return sign
-    base, *marks = unicodedata.normalize("NFD", sign)
-    if marks and base.isascii() and all(mark in _ACCENTS for mark in marks):
-        for mark in marks:
-            base = rf"\{_ACCENTS[mark]}{{{base}}}"
-        return base
+    base, *marks = list(unicodedata.normalize("NFD", sign))
+    if marks and base.isascii() and all(mark in ACCENTS for mark in marks):
+        return _accented(base, marks)
     letter = _ascii_letters(sign)
     # pdflatex has no glyph for most of Unicode; the code tells which one is meant.
-    return f"\\{letter} " if letter in _GREEK else f"[{ord(sign):X}]"
+    return f"\\{letter} " if letter in GREEK else f"[{ord(sign):X}]"
+
+
+def _accented(text: str, marks: Iterable[str]) -> str:
+    for mark in marks:
+        text = rf"\{ACCENTS[mark]}{{{text}}}"
+    return text
 
 
 def _ascii_letters(name: str) -> str:
@@ -99,20 +111,22 @@ def _ascii_letters(name: str) -> str:
         words = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(sign, ""))
         letter = words.group(2).lower().replace("lamda", "lambda") if words else ""
         letter = letter.capitalize() if words and words.group(1) == "CAPITAL" else letter
-        spelled += letter if letter in _GREEK else sign
+        spelled += letter if letter in GREEK else sign
     return spelled
 
 
+def _script(word: str) -> str:
+    # Two letters are two indices, as in w_ij; three are a word.
+    return word if len(word) == 2 and word.isascii() and word not in GREEK else _word(word)
+
+
 def _word(word: str) -> str:
-    if word in _GREEK:
+    if word in GREEK:
         return f"\\{word}"
     for ending in ("hat", "bar", "tilde", "dot", "vec"):
         stem = word.removesuffix(ending)
-        if stem != word and (len(stem) == 1 or stem in _GREEK):
+        if stem != word and (len(stem) == 1 or stem in GREEK):
             return rf"\{ending}{{{_word(stem)}}}"
-    base, *marks = unicodedata.normalize("NFD", word) or " "
-    if marks and base.isascii() and all(mark in _ACCENTS for mark in marks):
-        return _sign(word)
     plain = word.isascii() and (len(word) == 1 or word.isdigit())
     return word if plain else in_words(word)
 
@@ -162,23 +176,24 @@ def _end_of_atom(tokens: list[str], place: int) -> int:
     return place + 1
 
 
-def distinct(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
+def distinct(names: Mapping[str, str], reserved: Iterable[str] = ()) -> dict[str, str]:
     r"""Print names so that no two look alike, nor like what is reserved.
 
-    >>> distinct(["x1", "x_1", "e"], ["e"])
-    {'x_1': 'x_{1}', 'x1': '\\mathrm{x1}', 'e': '\\mathrm{e}'}
+    Args:
+        names: How every name would be printed if it were alone.
+        reserved: What is printed already.
+
+    >>> distinct({"x1": "x_{1}", "x_1": "x_{1}", "e": "e"}, ["e"])
+    {'x_1': 'x_{1}', 'e': '\\mathrm{e}', 'x1': '\\mathrm{x1}'}
     """
-    names = sorted(names, key=lambda name: "_" not in name and name[-1:].isdigit())
     used = {looks(text) for text in reserved}
     found: dict[str, str] = {}
-    for name in names:
-        text = latex_name(name)
-        count = 2
+    for name in sorted(names, key=lambda name: "_" not in name and name[-1:].isdigit()):
+        text, count = names[name], 2
         if looks(text) in used:
             text = in_words(name)
         while looks(text) in used:
-            text = f"{in_words(name)}_{{[{count}]}}"
-            count += 1
+            text, count = f"{in_words(name)}_{{[{count}]}}", count + 1
         used.add(looks(text))
         found[name] = text
     return found

@@ -61,7 +61,7 @@ def numbers_first(factors: list[Any], seen: Any) -> list[Any]:
     numbers = [f for f in factors if seen(f).is_Number]
     rest = [f for f in factors if not seen(f).is_Number]
     product = sp.Mul(*map(seen, numbers))
-    return rest if product == 1 and rest else [product, *rest]
+    return rest if product in (1, 1.0) and rest else [product, *rest]
 
 
 def degree(expr: Any) -> int:

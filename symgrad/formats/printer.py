@@ -13,6 +13,7 @@ written out while printing, without building the written-out expression.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symgrad import functions
 from symgrad.algebra import split_coefficient as _split
 from symgrad.formats.indices import Indices
+from symgrad.formats.naming import Naming, names_of
 from symgrad.formats.order import (
     RANKS,
     degree,
@@ -32,11 +34,9 @@ from symgrad.formats.order import (
     squared,
     tidied,
 )
-from symgrad.graph import Graph, Label
+from symgrad.formats.signs import function_name, number
+from symgrad.graph import Graph
 from symgrad.matrices import Broadcast, Elementwise, SumRows, entry_symbols
-from symgrad.shapes import name_of
-
-_LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "delta": r"\delta"}
 
 _SPECIAL = {
     sp.exp: "e^{@}",
@@ -48,54 +48,27 @@ _SPECIAL = {
 }
 
 
-class Printer(Indices):
+class Printer(Naming, Indices):
     """Print expressions of one graph.
 
     Args:
         graph: Its labels name the symbols, its inputs tell which entries count from where.
         written: Symbols to print as the expressions that they stand for.
+        like: A printer whose names for symbols are to be used, else the graph's own.
     """
 
     printmethod = "_no_method_of_its_own"
 
-    def __init__(self, graph: Graph, written: Mapping[Any, Any] | None = None) -> None:
+    def __init__(
+        self, graph: Graph, written: Mapping[Any, Any] | None = None, like: Naming | None = None
+    ) -> None:
         super().__init__()
         self.graph = graph
         self.written = dict(written or {})
-        self.symbols = graph.symbols
         self.variables = {v.symbol: v for v in graph.inputs}
-
-    # ----------------------------------------------------------------- names
-
-    def name(self, symbol: Any) -> str:
-        """Print a name by its label."""
-        if symbol in self.letters:
-            return self.letters[symbol]
-        label = self.graph.label(symbol)
-        if label.letter:
-            return self._labelled(label)
-        if label.of:
-            return self.derivative(label.over, label.of)
-        return self._plain_name(name_of(symbol))
-
-    def derivative(self, over: str, of: str) -> str:
-        r"""Print \frac{\partial L}{\partial x} for two names."""
-        top = self.name(self.symbols[over]) if over in self.symbols else self._plain_name(over)
-        below = self.name(self.symbols[of]) if of in self.symbols else self._plain_name(of)
-        return rf"\frac{{\partial {top}}}{{\partial {below}}}"
-
-    def _plain_name(self, name: str) -> str:
-        return str(self._deal_with_super_sub(name))
-
-    @staticmethod
-    def _labelled(label: Label) -> str:
-        text = _LETTERS.get(label.letter, label.letter)
-        if label.layer is not None:
-            text += f"^{{({label.layer})}}"
-        if label.index:
-            comma = "," if max(label.index) > 9 else ""
-            text += f"_{{{comma.join(map(str, label.index))}}}"
-        return text
+        self.names = like.names if like else names_of(graph)
+        self.has_e = like.has_e if like else "e" in self.names.values()
+        self.letters = like.letters if like else {}
 
     def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
         return self._print(self.written[expr]) if expr in self.written else self.name(expr)
@@ -144,16 +117,28 @@ class Printer(Indices):
             weightless = 0 if "weight" in self._roles(term) else 1
             shown = self.seen(term)
             last = role if role >= RANKS["target"] and weightless else 0
-            return (is_negative(shown), bool(shown.is_number), last, -degree(shown))
+            return (self._negative(shown), bool(shown.is_number), last, -degree(shown))
 
         return sorted(terms, key=key)
 
     # ------------------------------------------------------------------ sums
 
+    def _negative(self, expr: Any) -> bool:
+        """Tell whether a minus sign stands in front, signs of what is written out counted."""
+        shown = self.seen(expr)
+        if isinstance(shown, sp.Mul):
+            parts = (arg for arg in shown.args if self._signed(arg))
+            return sum(self._negative(part) for part in parts) % 2 == 1
+        return is_negative(shown)
+
+    def _signed(self, factor: Any) -> bool:
+        shown = self.seen(factor)
+        return isinstance(shown, sp.Mul) or bool(shown.is_Number)
+
     def _signed_sum(self, terms: list[Any]) -> str:
         text = ""
         for term in terms:
-            negative = is_negative(self.seen(term))
+            negative = self._negative(term)
             shown = self._print(-self.seen(term) if negative else term)
             if negative and isinstance(-self.seen(term), (sp.Add, sp.MatAdd)):
                 shown = paren(shown)
@@ -190,14 +175,14 @@ class Printer(Indices):
     def _factor(self, expr: Any) -> str:
         shown = self.seen(expr)
         text = self._print(expr)
-        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or is_negative(shown)
+        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or self._negative(shown)
         if isinstance(shown, Elementwise):
             loose = isinstance(shown.function.expr, sp.Add)
         return paren(text) if loose else text
 
     def _print_Mul(self, expr: Any) -> str:
-        if is_negative(expr):
-            return "-" + self._factor(-expr) if expr != -1 else "-1"
+        if self._negative(expr):
+            return "-" + self._factor(-expr)
         over, under = [], []
         for factor in self._flat_factors(expr):
             shown = self.seen(factor)
@@ -235,7 +220,7 @@ class Printer(Indices):
         text = ""
         for factor in factors:
             part = self._factor(factor)
-            digits = text[-1:].isdigit() and part[:1].isdigit()
+            digits = part[:1].isdigit() and re.search(r"\d$|\b10\^\{-?\d+\}$", text)
             text += (rf" \cdot {part}" if digits else f" {part}") if text else part
         return text
 
@@ -338,26 +323,40 @@ class Printer(Indices):
     def _applied(self, expr: Any, power: Any = None) -> str:
         if isinstance(expr, functions.step):
             return self._bracket(expr, power)
+        if isinstance(expr, sp.exp) and self._exp_is_a_word(expr):
+            raised = "" if power is None else f"^{{{power}}}"
+            return rf"\exp{raised}" + paren(self._print(expr.args[0]))
         special = _SPECIAL.get(type(expr))
         if special is not None:
             inner = ", ".join(map(self._print, self._ordered_arguments(expr)))
             text = special.replace("@", paren(inner) if special.endswith("@") else inner)
             return text if power is None else f"{paren(text)}^{{{power}}}"
+        if isinstance(expr, sp.polygamma):
+            return str(self._print_polygamma(expr, power))
         entry = functions.entry_of(expr.func)
-        name = entry.latex if entry else self._function_name(expr)
+        name = entry.latex if entry else function_name(expr)
         raised = "" if power is None else f"^{{{power}}}"
         return name + raised + paren(", ".join(self._print(arg) for arg in expr.args))
+
+    def _exp_is_a_word(self, expr: Any) -> bool:
+        """Tell whether to write exp(x): e^x would be a power of a variable named e."""
+        return self.has_e
+
+    def _print_Exp1(self, expr: Any) -> str:
+        return r"\exp(1)" if self.has_e else "e"
 
     @staticmethod
     def _ordered_arguments(expr: Any) -> list[Any]:
         return sorted(expr.args, key=lambda a: (not a.is_number, sp.default_sort_key(a)))
 
-    @staticmethod
-    def _function_name(expr: Any) -> str:
-        plain = sp.latex(expr.func(*sp.symbols(f"x:{len(expr.args)}")))
-        # SymPy writes \log{\left(x \right)}, and \operatorname{sign}\left(x \right).
-        name = str(plain.split(r"\left")[0])
-        return name.removesuffix("{") if name.count("{") > name.count("}") else name
+    def _print_polygamma(self, expr: Any, exp: Any = None) -> str:
+        order, value = expr.args
+        name = r"\psi" if order == 0 else rf"\psi^{{({self._print(order)})}}"
+        text = name + paren(self._print(value))
+        return text if exp is None else f"{paren(text)}^{{{exp}}}"
+
+    def _print_Float(self, expr: Any) -> str:
+        return number(float(expr))
 
     def _bracket(self, expr: Any, power: Any) -> str:
         # Iverson's bracket is one where the condition holds, else zero; so are its powers.
@@ -376,15 +375,13 @@ class Printer(Indices):
         return self._applied(expr, exp)
 
     _print_Min = _print_Abs = _print_ExpBase = _print_floor = _print_ceiling = _print_Max
-    _print_log = _print_Max
+    _print_log = _print_gamma = _print_loggamma = _print_Max
 
     # -------------------------------------------------------------- matrices
 
     def _entrywise(self, expr: Any) -> Printer:
         inside = dict(zip(entry_symbols(len(expr.matrices)), expr.matrices, strict=True))
-        made = _Entrywise(self.graph, {**self.written, **inside}, set(inside))
-        made.letters = self.letters
-        return made
+        return _Entrywise(self, {**self.written, **inside}, set(inside))
 
     def _print_Elementwise(self, expr: Any) -> str:
         return str(self._entrywise(expr)._print(expr.function.expr))
@@ -457,8 +454,8 @@ class Printer(Indices):
 class _Entrywise(Printer):
     """Print the body of an elementwise function over matrices: products are entrywise."""
 
-    def __init__(self, graph: Graph, written: Mapping[Any, Any], entries: set[Any]) -> None:
-        super().__init__(graph, written)
+    def __init__(self, outer: Printer, written: Mapping[Any, Any], entries: set[Any]) -> None:
+        super().__init__(outer.graph, written, outer)
         self.entries = entries
 
     def _is_matrix(self, expr: Any) -> bool:
@@ -489,8 +486,5 @@ class _Entrywise(Printer):
             return self._applied(base, rf"\odot {exponent}")
         return self._raised(base, rf"\odot {self._exponent(exponent)}")
 
-    def _applied(self, expr: Any, power: Any = None) -> str:
-        if isinstance(expr, sp.exp) and self._is_matrix(expr):
-            raised = "" if power is None else f"^{{{power}}}"
-            return rf"\exp{raised}{paren(self._print(expr.args[0]))}"
-        return str(super()._applied(expr, power))
+    def _exp_is_a_word(self, expr: Any) -> bool:
+        return self.has_e or self._is_matrix(expr)
