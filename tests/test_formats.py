@@ -144,6 +144,7 @@ def test_rows_columns_and_scalars_print_in_their_own_notation():
     assert r"z^{(1)} &= W^{(1)} x + b^{(1)}" in columns
     assert r"\frac{\partial L}{\partial W^{(1)}} &= \delta^{(1)} x^{\top}" in columns
     scalars = sg.gradient(sg.mse(net.scalars())).latex()
+    assert r"\frac{\partial L}{\partial w^{(1)}_{11}} &= " in scalars
     assert r"z^{(1)}_{1} &= w^{(1)}_{11} x_{1} + w^{(1)}_{21} x_{2}" in scalars
 
 

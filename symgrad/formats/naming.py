@@ -37,6 +37,11 @@ def _is_fraction(label: Label | None) -> bool:
     return bool(label and label.of and not label.letter)
 
 
+def _entry(label: Label) -> tuple[int, ...]:
+    """Return which entry of a gradient it is; the index of a scalar is in its variable's name."""
+    return label.index if label.rank == 0 else ()
+
+
 def _alone(graph: Graph, name: str) -> str:
     label = graph.labels.get(name)
     return _labelled(label) if label and label.letter else latex_name(name)
@@ -90,7 +95,7 @@ class Naming(LatexPrinter):
             return self.names[name]
         label = self.graph.labels.get(name, Label())
         if _is_fraction(label):
-            return self.derivative(label.over, label.of, label.index)
+            return self.derivative(label.over, label.of, _entry(label))
         return _alone(self.graph, name)
 
     def derivative(self, over: str, of: str, index: tuple[int, ...] = ()) -> str:
@@ -99,7 +104,7 @@ class Naming(LatexPrinter):
         label = self.graph.labels.get(over)
         # By another derivative, as in the chain rule, fractions stand on one another.
         while label and _is_fraction(label) and r"\frac" not in by[0]:
-            by.append(self._variable(label.of, label.index))
+            by.append(self._variable(label.of, _entry(label)))
             over, label = label.over, self.graph.labels.get(label.over)
         order = "" if len(by) == 1 else f"^{len(by)}"
         below = r"\,\partial ".join(by)

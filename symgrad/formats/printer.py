@@ -304,7 +304,7 @@ class Printer(Naming, Indices):
         return self._transposed(expr.arg)
 
     def _transposed(self, matrix: Any) -> str:
-        shown, text = self.seen(matrix), self._print(matrix)
+        shown, text = self.seen(matrix), str(self._print(matrix))
         if isinstance(shown, sp.Inverse) and isinstance(self.seen(shown.arg), sp.MatrixSymbol):
             return self._raised(shown.arg, r"-\top")
         # The transpose mark joins a layer mark: two superscripts would not compile.
