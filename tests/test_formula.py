@@ -39,7 +39,7 @@ def test_what_a_formula_tells():
     assert formula.sympy == w * sg.matrices.SumEntries(A * u)
     assert sg.Formula.of(formula) is formula
     assert "value: a scalar" in repr(formula)
-    assert formula.latex().startswith("value =")
+    assert formula.latex().startswith(r"\mathrm{value} =")
     assert r"\documentclass" in formula.latex(document=True)
     with pytest.raises(sg.OptionError, match="no definition is named `q`"):
         _ = formula.graph["q"]

@@ -256,7 +256,7 @@ def _adjoint_equation(printer: Printer, derived: Derivation, adjoint: Adjoint) -
     right.append(_summed(printer, adjoint))
     if adjoint.kept:
         right.append(printer._print(adjoint.value))
-    return Equation(left, joined(dict.fromkeys(right), 60 - max(0, visible(left) - 2)))
+    return Equation(left, joined(dict.fromkeys(right), 60 - visible(left)))
 
 
 def joined(parts: Iterable[str], room: int = 60) -> tuple[str, ...]:
