@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad import graph as graphs
 from symgrad import simplify, trees
@@ -234,7 +235,7 @@ def differentiate(graph: Graph, goal: Any, wrt: Iterable[Any]) -> Derivation:
         wrt: Symbols of inputs.
     """
     wrt = dict.fromkeys(wrt)
-    whole, graph = graph, graph.needed([goal])
+    whole, graph = graph, _entry_named(graph.needed([goal]), goal)
     sweep = _Sweep(graph, goal, graphs.dependents(graph, wrt), wrt, taken=set(whole.symbols))
     order = _backwards(graph)
     last_use = _last_uses(order, wrt)
@@ -252,6 +253,20 @@ def differentiate(graph: Graph, goal: Any, wrt: Iterable[Any]) -> Derivation:
         if variable not in closed:
             sweep.close(variable)
     return _finished(sweep, whole)
+
+
+def _entry_named(graph: Graph, goal: Any) -> Graph:
+    """Note that a goal is an entry of a gradient, so that printers see a second derivative."""
+    entry = dict(graph.definitions).get(goal)
+    if not isinstance(entry, MatrixElement) or graph.labels.get(name_of(goal)):
+        return graph
+    matrix, *places = entry.args
+    label = graph.label(matrix)
+    if label.role != "gradient" or not label.of or not all(i.is_Integer for i in places):
+        return graph
+    index = tuple(int(i) + 1 for i in places[: 1 if matrix.shape[1] == 1 else 2])
+    named = replace(label, index=index, rank=0)
+    return replace(graph, labels={**graph.labels, name_of(goal): named})
 
 
 def _backwards(graph: Graph) -> list[Any]:

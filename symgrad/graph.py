@@ -357,8 +357,9 @@ def _below(node: Any) -> tuple[Any, ...]:
 
 
 def _next_name(prefix: str, count: int, taken: set[str]) -> str:
-    while f"{prefix}{count + 1}" in taken:
-        prefix += "_"
+    # A name and its form with an underscore print alike.
+    while not taken.isdisjoint({f"{prefix}{count + 1}", f"{prefix}_{count + 1}"}):
+        prefix = chr(ord(prefix) - 1) if len(prefix) == 1 and prefix > "a" else f"{prefix}t"
     return f"{prefix}{count + 1}"
 
 

@@ -108,7 +108,9 @@ def _value_used_again(made: Graph) -> dict[Any, Any]:
     }
 
 
-def definitions(made: Graph, *, write_out: bool = True) -> list[Equation]:
+def definitions(
+    made: Graph, *, write_out: bool = True, like: Printer | None = None
+) -> list[Equation]:
     """Return one equation for every definition that is not written out.
 
     >>> from symgrad.formula import Formula
@@ -117,6 +119,8 @@ def definitions(made: Graph, *, write_out: bool = True) -> list[Equation]:
     [Equation(left='L', right=('(x - y)^{2}',))]
     """
     printer, shown = printers(made) if write_out else (Printer(made), list(made))
+    if like is not None:  # the forward pass alone may use fewer signs, and name otherwise
+        printer = Printer(made, printer.written, like)
     return [Equation(printer.name(s), (printer._print(e),)) for s, e in shown]
 
 
@@ -162,9 +166,9 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     forward = _forward(derived)
     blocks: list[Block] = []
     named = detail == "chain"
-    lines = tuple(definitions(forward, write_out=not named))
+    lines = tuple(definitions(forward, write_out=not named, like=Printer(made)))
     blocks += [Block("heading", "Forward pass"), Block("equations", equations=lines)]
-    lemmas = _lemmas(made)
+    lemmas = _lemmas(derived)
     if detail == "chain" and lemmas:
         blocks += [Block("heading", "Derivatives of the functions")]
         blocks += [Block("equations", equations=tuple(lemmas))]
@@ -192,7 +196,7 @@ def document(derived: Derivation, detail: str) -> list[Block]:
 
 
 def title(derived: Derivation) -> str:
-    """Return the title of a derivation's document, with the name between dollar signs."""
+    """Return the title of a derivation's document, with its formula between dollars."""
     return f"The gradient of ${Printer(derived.result).name(derived.goal)}$"
 
 
@@ -261,17 +265,24 @@ def _shape_words(printer: Printer, shape: Any) -> str:
     return rf"${rows} \times {columns}$"
 
 
-def _lemmas(made: Graph) -> list[Equation]:
+def _lemmas(derived: Derivation) -> list[Equation]:
+    """Return the derivatives of the functions that were differentiated, in forward order."""
     found: dict[str, Equation] = {}
     z = sp.Symbol("z", real=True)
-    printer = Printer(made)
-    for _, expression in made.definitions:
-        for node in trees.postorder(expression):
-            entry = functions.entry_of(getattr(node, "func", None))
-            if entry is not None and entry.name not in ("identity", "step"):
+    printer = Printer(derived.result)
+    used = {entry for step in derived.steps for entry in _entries(step.node)}
+    for _, expression in _forward(derived).definitions:
+        for name, entry in _entries(expression).items():
+            if name in used and name not in ("identity", "step"):
                 value = printer._print(entry.derivative(z))
-                found[entry.name] = Equation(f"{entry.latex}'(z)", (value,))
+                found[name] = Equation(f"{entry.latex}'(z)", (value,))
     return list(found.values())
+
+
+def _entries(expression: Any) -> dict[str, Any]:
+    heads = (getattr(node, "func", None) for node in trees.postorder(expression))
+    entries = (functions.entry_of(head) for head in heads)
+    return {entry.name: entry for entry in entries if entry is not None}
 
 
 def chain(derived: Derivation) -> list[Equation]:
@@ -291,7 +302,7 @@ def _adjoint_equation(printer: Printer, derived: Derivation, adjoint: Adjoint) -
     right.append(_summed(printer, adjoint))
     if adjoint.kept:
         right.append(printer._print(adjoint.value))
-    return Equation(left, joined(dict.fromkeys(right)))
+    return Equation(left, joined(dict.fromkeys(right), 60 - visible(left)))
 
 
 def joined(parts: Iterable[str], room: int = 60) -> tuple[str, ...]:
@@ -345,7 +356,8 @@ def _entrywise_factor(printer: Printer, step: Any) -> str:
     entry = functions.entry_of(body.func) if isinstance(body, sp.Function) else None
     if entry is None or len(step.node.matrices) != 1:
         return ""
-    return rf"{printer._print(step.incoming)} \odot {entry.latex}'({printer._print(step.child)})"
+    incoming = printer._entrywise_factor(step.incoming)
+    return rf"{incoming} \odot {entry.latex}'({printer._print(step.child)})"
 
 
 def written_out(derived: Derivation) -> list[Equation]:

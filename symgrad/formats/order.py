@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.algebra import split_coefficient
-from symgrad.matrices import ENTRY, Elementwise, SumEntries
+from symgrad.matrices import ENTRY, Broadcast, Elementwise, SumEntries
 
 #: Factors and terms of lower rank are written first; see `Printer._rank`.
 RANKS = {
@@ -61,7 +61,7 @@ def numbers_first(factors: list[Any], seen: Any) -> list[Any]:
     numbers = [f for f in factors if seen(f).is_Number]
     rest = [f for f in factors if not seen(f).is_Number]
     product = sp.Mul(*map(seen, numbers))
-    return rest if product == 1 and rest else [product, *rest]
+    return rest if product in (1, 1.0) and rest else [product, *rest]
 
 
 def degree(expr: Any) -> int:
@@ -95,3 +95,26 @@ def norm_of(expr: Any, seen: Any) -> Any:
         left, right = expr.arg.args
         return right if left == sp.Transpose(right) and right.shape[1] == 1 else None
     return None
+
+
+def tidied(expr: Any) -> Any:
+    """Write a sum or a broadcast as people do: signs and numbers in front, n for n ones.
+
+    >>> i, n = sp.symbols("i n")
+    >>> tidied(sp.Sum(1, (i, 1, n))), tidied(sp.Sum(-i, (i, 1, n)))
+    (n, -Sum(i, (i, 1, n)))
+    """
+    if isinstance(expr, sp.Sum):
+        (index, low, high), *more = expr.limits
+        if not more and index not in expr.function.free_symbols:
+            return (high - low + 1) * expr.function
+        if is_negative(expr.function):
+            return sp.Mul(-1, sp.Sum(-expr.function, *expr.limits))
+    elif isinstance(expr, Broadcast) and not expr.args[0].is_Matrix:
+        value = expr.args[0]
+        if value.is_number:
+            ones = sp.OneMatrix(*expr.shape)
+            return ones if value == 1 else sp.MatMul(value, ones)
+        if is_negative(value):
+            return sp.MatMul(-1, expr.func(-value, *expr.args[1:]))
+    return expr

@@ -18,11 +18,11 @@ from typing import Any
 
 import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
-from sympy.printing.latex import LatexPrinter
 
 from symgrad import functions
 from symgrad.algebra import split_coefficient as _split
-from symgrad.formats.names import distinct, plain_name
+from symgrad.formats.indices import Indices
+from symgrad.formats.naming import Naming, names_of
 from symgrad.formats.nodes import Nodes
 from symgrad.formats.order import (
     RANKS,
@@ -32,12 +32,11 @@ from symgrad.formats.order import (
     numbers_first,
     paren,
     shape_rank,
+    tidied,
 )
-from symgrad.graph import Graph, Label
+from symgrad.formats.signs import function_name, gap, number
+from symgrad.graph import Graph
 from symgrad.matrices import Broadcast, Elementwise, SumEntries, SumRows, entry_symbols
-from symgrad.shapes import Variable, name_of
-
-_LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "delta": r"\delta"}
 
 _SPECIAL = {
     sp.exp: "e^{@}",
@@ -51,85 +50,31 @@ _SPECIAL = {
 
 #: Scalars made of whole matrices: they come after the constants that they are multiplied by.
 WHOLES = (SumEntries, sp.Trace, sp.Determinant, sp.Sum)
-
-
 #: Bodies of entrywise functions that need parentheses beside a matrix.
 PRODUCTS = (sp.Add, sp.Mul, functions.xlogy)
 
 
-class Printer(Nodes, LatexPrinter):
+class Printer(Nodes, Naming, Indices):
     """Print expressions of one graph.
 
     Args:
         graph: Its labels name the symbols, its inputs tell which entries count from where.
         written: Symbols to print as the expressions that they stand for.
+        like: A printer whose names for symbols are to be used, else the graph's own.
     """
 
     printmethod = "_no_method_of_its_own"
-    special: Mapping[Any, str] = _SPECIAL
 
-    def __init__(self, graph: Graph, written: Mapping[Any, Any] | None = None) -> None:
+    def __init__(
+        self, graph: Graph, written: Mapping[Any, Any] | None = None, like: Naming | None = None
+    ) -> None:
         super().__init__()
         self.graph = graph
         self.written = dict(written or {})
-        self.symbols = graph.symbols
-        self.variables: dict[Any, Variable] = {v.symbol: v for v in graph.inputs}
-        self.plain = distinct(name for name in self.symbols if not self._is_labelled(name))
-        if "e" in self.symbols:  # a variable; the base of the exponential is then not written
-            self.special = {**_SPECIAL, sp.exp: r"\exp@"}
-
-    # ----------------------------------------------------------------- names
-
-    def name(self, symbol: Any) -> str:
-        """Print a name by its label."""
-        label = self.graph.label(symbol)
-        if label.letter:
-            return self._labelled(label)
-        if label.of:
-            return self.derivative(label.over, label.of)
-        return self._plain_name(name_of(symbol))
-
-    def derivative(self, over: str, of: str) -> str:
-        r"""Print \frac{\partial L}{\partial x}, for a derivative of a derivative with its order."""
-        variables, seen = [of], {of}
-        label = self.graph.labels.get(over)
-        while label is not None and label.of and over not in seen:
-            # What is differentiated is itself a derivative.
-            variables.append(label.of)
-            seen.add(over)
-            over, label = label.over, self.graph.labels.get(label.over)
-        return self._partial(over, variables)
-
-    def _partial(self, over: str, variables: list[str]) -> str:
-        top = self._named(over)
-        order = "" if len(variables) == 1 else f"^{{{len(variables)}}}"
-        below = []
-        for name in dict.fromkeys(variables):
-            text, power = self._named(name), variables.count(name)
-            raised = text if power == 1 else f"{paren(text) if '^' in text else text}^{{{power}}}"
-            below.append(rf"\partial {raised}")
-        under = r" \, ".join(below)
-        return rf"\frac{{\partial{order} {top}}}{{{under}}}"
-
-    def _named(self, name: str) -> str:
-        return self.name(self.symbols[name]) if name in self.symbols else self._plain_name(name)
-
-    def _is_labelled(self, name: str) -> bool:
-        label = self.graph.labels.get(name)
-        return label is not None and bool(label.letter or label.of)
-
-    def _plain_name(self, name: str) -> str:
-        return self.plain.get(name) or plain_name(name)
-
-    @staticmethod
-    def _labelled(label: Label) -> str:
-        text = _LETTERS.get(label.letter, label.letter)
-        if label.layer is not None:
-            text += f"^{{({label.layer})}}"
-        if label.index:
-            comma = "," if max(label.index) > 9 else ""
-            text += f"_{{{comma.join(map(str, label.index))}}}"
-        return text
+        self.variables = {v.symbol: v for v in graph.inputs}
+        self.names = like.names if like else names_of(graph)
+        self.has_e = like.has_e if like else "e" in self.names.values()
+        self.letters = like.letters if like else {}
 
     def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
         return self._print(self.written[expr]) if expr in self.written else self.name(expr)
@@ -141,7 +86,7 @@ class Printer(Nodes, LatexPrinter):
         """Return what is printed for an expression: what a written-out name stands for."""
         while expr in self.written:
             expr = self.written[expr]
-        return expr
+        return tidied(expr) if isinstance(expr, (sp.Sum, Broadcast)) else expr
 
     # ----------------------------------------------------------------- order
 
@@ -179,16 +124,28 @@ class Printer(Nodes, LatexPrinter):
             weightless = 0 if "weight" in self._roles(term) else 1
             shown = self.seen(term)
             last = role if role >= RANKS["target"] and weightless else 0
-            return (is_negative(shown), bool(shown.is_number), last, -degree(shown))
+            return (self._negative(shown), bool(shown.is_number), last, -degree(shown))
 
         return sorted(terms, key=key)
 
     # ------------------------------------------------------------------ sums
 
+    def _negative(self, expr: Any) -> bool:
+        """Tell whether a minus sign stands in front, signs of what is written out counted."""
+        shown = self.seen(expr)
+        if isinstance(shown, sp.Mul):
+            parts = (arg for arg in shown.args if self._signed(arg))
+            return sum(self._negative(part) for part in parts) % 2 == 1
+        return is_negative(shown)
+
+    def _signed(self, factor: Any) -> bool:
+        shown = self.seen(factor)
+        return isinstance(shown, sp.Mul) or bool(shown.is_Number)
+
     def _signed_sum(self, terms: list[Any]) -> str:
         text = ""
         for term in terms:
-            negative = is_negative(self.seen(term))
+            negative = self._negative(term)
             shown = self._print(-self.seen(term) if negative else term)
             if negative and isinstance(-self.seen(term), (sp.Add, sp.MatAdd)):
                 shown = paren(shown)
@@ -225,14 +182,14 @@ class Printer(Nodes, LatexPrinter):
     def _factor(self, expr: Any) -> str:
         shown = self.seen(expr)
         text = self._print(expr)
-        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or is_negative(shown)
+        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or self._negative(shown)
         if isinstance(shown, Elementwise):
             loose = isinstance(shown.function.expr, sp.Add)
         return paren(text) if loose else text
 
     def _print_Mul(self, expr: Any) -> str:
-        if is_negative(expr):
-            return "-" + self._factor(-expr) if expr != -1 else "-1"
+        if self._negative(expr):
+            return "-" + self._factor(-expr)
         over, under = [], []
         for factor in self._flat_factors(expr):
             shown = self.seen(factor)
@@ -270,20 +227,19 @@ class Printer(Nodes, LatexPrinter):
         text = ""
         for factor in factors:
             part = self._factor(factor)
-            digits = text[-1:].isdigit() and part[:1].isdigit()
-            text += (rf" \cdot {part}" if digits else f" {part}") if text else part
+            text += f" {gap(text, part)}{part}" if text else part
         return text
 
     def _scaled(self, coefficient: Any, matrix: Any) -> str:
         shown = str(self._print(matrix))
         if coefficient == 1:
             return shown
+        if is_negative(coefficient):
+            return f"-{self._scaled(-coefficient, matrix)}"
         below = self.seen(matrix)
         body = below.function.expr if isinstance(below, Elementwise) else below
         if isinstance(body, (sp.MatAdd, sp.Add)):
             shown = paren(shown)
-        if is_negative(coefficient):
-            return f"-{self._scaled(-coefficient, matrix)}"
         return f"{self._factor(coefficient)} {shown}"
 
     def _print_MatMul(self, expr: Any) -> str:
@@ -338,9 +294,13 @@ class Printer(Nodes, LatexPrinter):
         return self._raised(base, self._print(exponent))
 
     def _print_HadamardPower(self, expr: Any) -> str:
-        exponent = self._print(expr.exp)
-        loose = is_negative(expr.exp) or isinstance(expr.exp, sp.Add)
-        return self._raised(expr.base, rf"\odot {paren(exponent) if loose else exponent}")
+        return self._raised(expr.base, rf"\odot {self._exponent(expr.exp)}")
+
+    def _exponent(self, exponent: Any) -> str:
+        """Print an exponent after the sign of an entrywise power."""
+        text = self._print(exponent)
+        loose = isinstance(exponent, (sp.Add, sp.Mul)) or is_negative(exponent)
+        return paren(text) if loose else text
 
     def _print_Inverse(self, expr: Any) -> str:
         return self._raised(expr.arg, "-1")
@@ -352,15 +312,16 @@ class Printer(Nodes, LatexPrinter):
         return self._transposed(expr.arg)
 
     def _transposed(self, matrix: Any) -> str:
-        shown, text = self.seen(matrix), self._print(matrix)
+        shown, text = self.seen(matrix), str(self._print(matrix))
         if isinstance(shown, sp.Inverse) and isinstance(self.seen(shown.arg), sp.MatrixSymbol):
             return self._raised(shown.arg, r"-\top")
-        if not isinstance(shown, sp.MatrixSymbol):
-            return rf"{paren(text)}^{{\top}}"
         # The transpose mark joins a layer mark: two superscripts would not compile.
-        return (
-            text[:-1] + r"\top}" if text.endswith(")}") and "^{(" in text else rf"{text}^{{\top}}"
-        )
+        if isinstance(shown, sp.MatrixSymbol) and r"\frac" not in text:
+            if text.endswith(")}") and "^{(" in text:
+                return text[:-1] + r"\top}"
+            if "^" not in text:
+                return rf"{text}^{{\top}}"
+        return rf"{paren(text)}^{{\top}}"
 
     # ------------------------------------------------------------- functions
 
@@ -370,31 +331,49 @@ class Printer(Nodes, LatexPrinter):
     def _applied(self, expr: Any, power: Any = None) -> str:
         if isinstance(expr, functions.step):
             return self._bracket(expr, power)
-        special = self.special.get(type(expr))
+        if isinstance(expr, sp.exp) and self._exp_is_a_word(expr):
+            raised = "" if power is None else f"^{{{power}}}"
+            return rf"\exp{raised}" + paren(self._print(expr.args[0]))
+        special = _SPECIAL.get(type(expr))
         if special is not None:
             inner = ", ".join(map(self._print, self._ordered_arguments(expr)))
             text = special.replace("@", paren(inner) if special.endswith("@") else inner)
             return text if power is None else f"{paren(text)}^{{{power}}}"
+        if isinstance(expr, sp.polygamma):
+            return str(self._print_polygamma(expr, power))
         entry = functions.entry_of(expr.func)
-        name = entry.latex if entry else self._function_name(expr)
+        name = entry.latex if entry else function_name(expr)
         raised = "" if power is None else f"^{{{power}}}"
         return name + raised + paren(", ".join(self._print(arg) for arg in expr.args))
+
+    def _exp_is_a_word(self, expr: Any) -> bool:
+        """Tell whether to write exp(x): e^x would be a power of a variable named e."""
+        return self.has_e
+
+    def _print_Exp1(self, expr: Any) -> str:
+        return r"\exp(1)" if self.has_e else "e"
 
     @staticmethod
     def _ordered_arguments(expr: Any) -> list[Any]:
         return sorted(expr.args, key=lambda a: (not a.is_number, sp.default_sort_key(a)))
 
-    @staticmethod
-    def _function_name(expr: Any) -> str:
-        plain = sp.latex(expr.func(*sp.symbols(f"x:{len(expr.args)}")))
-        # SymPy writes \log{\left(x \right)}, and \operatorname{sign}\left(x \right).
-        name = str(plain.split(r"\left")[0])
-        return name.removesuffix("{") if name.count("{") > name.count("}") else name
+    def _print_polygamma(self, expr: Any, exp: Any = None) -> str:
+        order, value = expr.args
+        name = r"\psi" if order == 0 else rf"\psi^{{({self._print(order)})}}"
+        text = name + paren(self._print(value))
+        return text if exp is None else f"{paren(text)}^{{{exp}}}"
+
+    def _print_Float(self, expr: Any) -> str:
+        return number(float(expr))
 
     def _bracket(self, expr: Any, power: Any) -> str:
         # Iverson's bracket is one where the condition holds, else zero; so are its powers.
-        inner = self._print(expr.args[0])
-        return rf"[{inner} > 0]"
+        inside = expr.args[0]
+        terms = list(inside.args) if isinstance(inside, sp.Add) else [inside]
+        less = [-term for term in terms if is_negative(term)]
+        more = [term for term in terms if not is_negative(term)]
+        left, right = (self._print(sp.Add(*part)) for part in (more, less))
+        return f"[{left} > {right}]" if more else f"[{right} < 0]"
 
     def _print_KroneckerDelta(self, expr: Any, exp: Any = None) -> str:
         left, right = map(self._print, expr.args[:2])
@@ -404,13 +383,13 @@ class Printer(Nodes, LatexPrinter):
         return self._applied(expr, exp)
 
     _print_Min = _print_Abs = _print_ExpBase = _print_floor = _print_ceiling = _print_Max
-    _print_log = _print_Max
+    _print_log = _print_gamma = _print_loggamma = _print_Max
 
     # -------------------------------------------------------------- matrices
 
     def _entrywise(self, expr: Any) -> Printer:
         inside = dict(zip(entry_symbols(len(expr.matrices)), expr.matrices, strict=True))
-        return _Entrywise(self.graph, {**self.written, **inside}, set(inside))
+        return _Entrywise(self, {**self.written, **inside}, set(inside))
 
     def _print_Elementwise(self, expr: Any) -> str:
         return str(self._entrywise(expr)._print(expr.function.expr))
@@ -419,10 +398,9 @@ class Printer(Nodes, LatexPrinter):
 class _Entrywise(Printer):
     """Print the body of an elementwise function over matrices: products are entrywise."""
 
-    def __init__(self, graph: Graph, written: Mapping[Any, Any], entries: set[Any]) -> None:
-        super().__init__(graph, written)
+    def __init__(self, outer: Printer, written: Mapping[Any, Any], entries: set[Any]) -> None:
+        super().__init__(outer.graph, written, outer)
         self.entries = entries
-        self.special = {**self.special, sp.exp: r"\exp@"}
 
     def _is_matrix(self, expr: Any) -> bool:
         return bool(self.entries & (expr.free_symbols | {expr}))
@@ -461,5 +439,7 @@ class _Entrywise(Printer):
             return rf"1 \oslash {self._entry_factor(base)}"
         if isinstance(base, sp.Function) and exponent.is_Integer and exponent > 0:
             return self._applied(base, rf"\odot {exponent}")
-        shown = self._print(exponent)
-        return self._raised(base, rf"\odot {paren(shown) if is_negative(exponent) else shown}")
+        return self._raised(base, rf"\odot {self._exponent(exponent)}")
+
+    def _exp_is_a_word(self, expr: Any) -> bool:
+        return self.has_e or self._is_matrix(expr)

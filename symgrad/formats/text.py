@@ -14,6 +14,13 @@ import unicodedata
 from typing import Any
 
 from symgrad.formats.equations import Block, Equation, document, title
+from symgrad.formats.names import ACCENTS, GREEK
+
+
+def _unicode_name(word: str) -> str:
+    kind = "SMALL" if word.islower() else "CAPITAL"
+    return f"GREEK {kind} LETTER {word.upper().replace('LAMBDA', 'LAMDA')}"
+
 
 _WORDS = {
     "partial": "∂",
@@ -37,14 +44,13 @@ _WORDS = {
     "rfloor": "⌋",
     "lceil": "⌈",
     "rceil": "⌉",
-    "pi": "π",
-    "lambda": "λ",
-    "beta": "β",
-    "alpha": "α",
-    "gamma": "γ",
-    "theta": "θ",
-    "mu": "μ",
+    **{word: unicodedata.lookup(_unicode_name(word)) for word in GREEK},
+    "backslash": "\N{REVERSE SOLIDUS}",
+    "square": "□",
+    "wedge": "^",
+    "sim": "~",
 }
+_ACCENTS = {word: mark for mark, word in ACCENTS.items()}
 _UP = str.maketrans("0123456789+-=()nijT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱʲᵀ")
 _DOWN = str.maketrans("0123456789+-=()ij", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ᵢⱼ")
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|[{}^_]|[^\\{}^_]")
@@ -96,8 +102,8 @@ class _Reader:
             return _fraction(self._group(), self._group())
         if word == "sqrt":
             return f"sqrt({self._group()})"
-        if word == "hat":
-            return unicodedata.normalize("NFC", self._group() + "\N{COMBINING CIRCUMFLEX ACCENT}")
+        if word in _ACCENTS:
+            return unicodedata.normalize("NFC", self._group() + _ACCENTS[word])
         if word in ("operatorname", "mathbf", "text", "mathrm"):
             return self._group()
         if word in ("begin", "end"):
@@ -147,19 +153,21 @@ def lines_of(equation: Equation, relation: str = "=") -> list[str]:
 
 def derivation(derived: Any, *, detail: str) -> str:
     """Write a derivation as plain text for a terminal."""
-    heading = _inline(title(derived))
+    heading = _text(title(derived))
     parts = [f"{heading}\n{'=' * len(heading)}", *map(_block, document(derived, detail))]
     return "\n\n".join(parts) + "\n"
+
+
+def _text(text: str) -> str:
+    """Read the formulas between dollars; an escaped dollar is part of a name."""
+    pattern = r"(?<!\\)\$(.*?)(?<!\\)\$"
+    return re.sub(pattern, lambda match: plain(match.group(1)), text)
 
 
 def _block(block: Block) -> str:
     if block.kind == "heading":
         return f"{block.text}\n{'-' * len(block.text)}"
     if block.kind == "text":
-        return _inline(block.text)
+        return _text(block.text)
     relation = "<-" if block.kind == "assignments" else "="
     return "\n".join(f"  {line}" for e in block.equations for line in lines_of(e, relation))
-
-
-def _inline(text: str) -> str:
-    return re.sub(r"\$(.*?)\$", lambda match: plain(match.group(1)), text)
