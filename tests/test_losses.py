@@ -122,3 +122,49 @@ def test_saved_modules_check_themselves(name, form, tmp_path):
     done = subprocess.run([sys.executable, "-I", path], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "agree with central differences" in done.stdout
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+def test_samples_of_columns_and_scalars_are_those_of_rows(name, activation):
+    """One formula of a sample, run over many, has the mean that the formula of rows has."""
+    layers = [sg.Dense(4, activation=activation), sg.Dense(3, activation=ending(name))]
+    rows = sg.Network(2, layers)
+    X, P = RNG.normal(size=(5, 2)), {k: RNG.normal(size=s) for k, s in rows.parameters.items()}
+    Y = RNG.dirichlet(np.ones(3), size=5)
+    loss = getattr(sg, name)
+    value, grads = sg.compile(loss(rows), wrt="parameters")(X=X, Y=Y, **P)
+    scale = 1 if name not in ("sse", "half_sse") else 5  # sums over samples, here their mean
+    columns = sg.compile(loss(rows.columns()), wrt="parameters", batch=["x", "y"])
+    value_of_columns, of_columns = columns(x=X, y=Y, **{k: p.T for k, p in P.items()})
+    np.testing.assert_allclose(scale * value_of_columns, value, rtol=1e-12)
+    for key, gradient in grads.items():
+        np.testing.assert_allclose(scale * of_columns[key].T, gradient, rtol=1e-10, atol=1e-13)
+    single = loss(rows.scalars())
+    moving = [key for key in single.inputs if key[0] in "xy"]
+    at = {key: (X if key[0] == "x" else Y)[:, int(key[2:]) - 1] for key in moving}
+    for key in single.parameters:
+        letter, *places = key.split("_")
+        at[key] = P[letter.replace("w", "W")][tuple(int(k) - 1 for k in places)]
+    value_of_scalars, of_scalars = sg.compile(single, wrt="parameters", batch=moving)(at)
+    np.testing.assert_allclose(scale * value_of_scalars, value, rtol=1e-12)
+    np.testing.assert_allclose(scale * of_scalars["w1_2_1"], grads["W1"][1, 0], rtol=1e-9)
+
+
+def test_class_numbers_are_told_to_become_rows():
+    net = sg.Network(2, [sg.Dense(3, activation="softmax")])
+    with pytest.raises(sg.ShapeError, match=r"np\.eye\(3\)\[numbers\]"):
+        net.fit(np.ones((4, 2)), [0, 1, 2, 0], loss=sg.cross_entropy)
+    with pytest.raises(sg.DataError, match="must sum to one"):
+        net.fit(np.ones((4, 2)), np.ones((4, 3)), loss=sg.cross_entropy)
+
+
+def test_second_derivatives_by_logits():
+    Z, Y = sp.MatrixSymbol("Z", 2, 3), sp.MatrixSymbol("Y", 2, 3)
+    first = sg.gradient(sg.cross_entropy(Z, Y, from_logits=True), "Z")
+    scores = RNG.normal(size=(2, 3))
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    wanted = np.zeros((2, 3))
+    wanted[0] = (p[0, 1] * (np.eye(3)[1] - p[0])) / 2
+    got = sg.compile(sg.gradient(first[0, 1], "Z"))(Z=scores)
+    np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-16)

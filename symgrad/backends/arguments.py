@@ -75,7 +75,14 @@ class Slot:
     def misfit(self, shape: tuple[int, ...]) -> str:
         """Word that a shape is not the declared one."""
         wanted = (*(["samples"] * self.lead), *self.variable.shape)
-        return f"`{self.variable.name}` must be {worded(wanted)}, but it is {worded(shape)}"
+        said = f"`{self.variable.name}` must be {worded(wanted)}, but it is {worded(shape)}"
+        classes = len(wanted) == 2 and len(shape) == 1 and sums_to_one(self.variable)
+        return said + (f"; of class numbers make np.eye({wanted[1]})[numbers]" if classes else "")
+
+
+def sums_to_one(variable: Variable) -> bool:
+    """Tell whether the rows of a variable are declared to sum to one."""
+    return bool({"rows sum to one", "one-hot"} & set(variable.assumptions))
 
 
 def evaluated(size: Any, sizes: Mapping[str, int]) -> int:
@@ -144,7 +151,7 @@ def _check_distributions(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -
     """Check what formulas were simplified with: rows of targets that sum to one."""
     scalars = []
     for name, slot in slots.items():
-        if not {"rows sum to one", "one-hot"} & set(slot.variable.assumptions):
+        if not sums_to_one(slot.variable):
             continue
         if slot.sizes:
             _check_sums(f"the rows of `{name}`", arrays[name].sum(axis=-1))

@@ -36,6 +36,12 @@ class StackedEmitter(Emitter):
     def _combined(self, parts: list[Code]) -> list[Code]:
         return parts
 
+    def _softmax(self, expr: Any) -> Code:
+        # What is held as a 1-D array elsewhere is a stack of columns here.
+        code = self._exact(expr.matrix)
+        self.kernels[expr.name] = None
+        return Code(f"{expr.name}({code.text}, axis={-1 if expr.axis else -2})", ATOM, FULL)
+
     def _broadcast(self, expr: Any) -> Code:
         code = self.emit(expr.args[0])
         return Code(code.text, code.level, code.layout, exact=False)
