@@ -64,7 +64,10 @@ def _entry_algebra(node: Any, facts: Facts) -> Any:
 @lru_cache(maxsize=4096)
 def _shorter(body: Any) -> Any:
     """Return the cheapest of several forms of a scalar expression, or None."""
-    interesting = any(isinstance(node, (sp.Add, sp.Pow)) for node in trees.postorder(body))
+    nodes = list(trees.postorder(body))
+    interesting = any(isinstance(node, (sp.Add, sp.Pow)) for node in nodes)
+    if any(getattr(node, "is_Matrix", False) for node in nodes):
+        return None  # SymPy's factoring goes into matrices, and does not end well there
     if not interesting or trees.size(body) > LARGEST_BODY or body.has(sp.Piecewise):
         return None
     reflected = trees.rebuild(body, _reflected)

@@ -208,3 +208,19 @@ def test_log_of_softmax_does_not_underflow():
     assert value == pytest.approx(1600 + np.log(np.exp([0, 1, 2]).sum()))
     assert np.all(np.isfinite(parts["Z"]))
     assert parts["Z"][0].tolist() == [1.0, 0.0, -1.0]
+
+
+def test_matrices_below_a_sum_are_left_alone():
+    A, C = sp.MatrixSymbol("A", 3, 2), sp.MatrixSymbol("C", 2, 2)
+    rational = sg.elementwise(lambda p, q: p / (1 + q**2), A, A)
+    first = sg.gradient(sg.sum_entries(rational * C**2), "A").sympy
+    again = sg.Formula.of(sg.sum_entries(sg.elementwise(lambda t: t**2, first)))
+    assert sg.gradient(again, "C").shape == (2, 2)
+
+
+def test_softmax_of_columns_is_told_apart():
+    Z = sp.MatrixSymbol("Z", 2, 3)
+    text = sg.Formula.of(sg.softmax(Z) - sg.softmax(Z, axis=0)).latex()
+    assert r"\operatorname{softmax}(Z) - \operatorname{softmax}(Z^{\top})^{\top}" in text
+    product = sg.Formula.of(sg.log_softmax(Z) * sp.MatrixSymbol("B", 3, 2)).latex()
+    assert r"\log(\operatorname{softmax}(Z)) B" in product

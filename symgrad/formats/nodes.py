@@ -6,7 +6,9 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad import functions
 from symgrad.formats.order import paren, squared
+from symgrad.softmax import Softmax
 
 
 class Nodes:
@@ -85,10 +87,18 @@ class Nodes:
         return rf"\mathbf{{e}}_{{{i}}} \mathbf{{e}}_{{{j}}}^{{\top}}"
 
     def _print_Softmax(self, expr: Any) -> str:
+        if expr.axis == 0 and expr.shape[1] != 1:
+            # Of a matrix, softmax is that of every row.
+            flipped = expr.func(sp.Transpose(expr.matrix), 1)
+            return rf"{self._print(flipped)}^{{\top}}"
         return rf"\operatorname{{softmax}}{paren(self._print(expr.matrix))}"
 
     def _print_LogSoftmax(self, expr: Any) -> str:
-        return rf"\log \operatorname{{softmax}}{paren(self._print(expr.matrix))}"
+        return rf"\log{paren(self._print(Softmax(*expr.args)))}"
+
+    def _print_log_sigmoid(self, expr: Any, exp: Any = None) -> str:
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\log{power}{paren(self._print(functions.sigmoid(*expr.args)))}"
 
     def _print_xlogy(self, expr: Any, exp: Any = None) -> str:
         x, y = expr.args

@@ -268,7 +268,7 @@ class hard_sigmoid(ScalarFunctionBase):
     "log_sigmoid",
     definition=lambda z: -sp.log(1 + sp.exp(-z)),
     derivative=lambda z: 1 - sigmoid(z),
-    latex=r"\log\sigma",
+    latex=r"(\log\sigma)",
     law="(log sigma)'(z) = sigma'(z)/sigma(z) = 1 - sigma(z)",
     kernel="""\
 def log_sigmoid(z):
