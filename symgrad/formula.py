@@ -354,7 +354,13 @@ def merged_inputs(first: Iterable[Variable], second: Iterable[Variable]) -> tupl
                 f"`{variable.name}` is {worded(known.shape)} in one formula and "
                 f"{worded(variable.shape)} in the other"
             )
-    return tuple(joined.values())
+    # A scalar with the name of a size is that size, which the arrays tell.
+    sizes = {name_of(size) for v in joined.values() for size in _sizes_of(v)}
+    return tuple(v for v in joined.values() if v.shape or v.name not in sizes)
+
+
+def _sizes_of(variable: Variable) -> set[Any]:
+    return {s for size in variable.sizes for s in size.free_symbols}
 
 
 def _merged_definitions(first: Graph, second: Graph) -> tuple[list[Any], dict[Any, Any]]:

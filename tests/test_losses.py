@@ -1,5 +1,6 @@
 """Losses: every entry of the registry on networks and on pairs of formulas, in numbers."""
 
+import runpy
 import subprocess
 import sys
 
@@ -168,3 +169,29 @@ def test_second_derivatives_by_logits():
     wanted[0] = (p[0, 1] * (np.eye(3)[1] - p[0])) / 2
     got = sg.compile(sg.gradient(first[0, 1], "Z"))(Z=scores)
     np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-16)
+
+
+def test_a_symbol_with_the_name_of_a_size_is_that_size():
+    n, net = sp.Symbol("n"), sg.Network(2, [sg.Dense(1, bias=False)])
+    arrays = {"X": np.arange(8.0).reshape(4, 2), "W1": np.ones((2, 1)), "Y": np.zeros((4, 1))}
+    mean = sg.compile(sg.mse(net))(arrays)
+    r = np.abs(arrays["X"] @ arrays["W1"])
+    wanted = {
+        sg.mse(net) * n: 4 * mean,
+        sg.mse(net) + sg.l2(net, n): mean + 4 * 2,
+        sg.huber(net, delta=n): np.where(r <= 4, r**2 / 2, 4 * (r - 2)).mean(),
+    }
+    for formula, value in wanted.items():
+        assert "n" not in formula.inputs
+        assert np.isclose(sg.compile(formula)(arrays), value, rtol=1e-13)
+
+
+def test_scalar_networks_with_several_outputs_are_exported(tmp_path):
+    net = sg.Network(1, [sg.Dense(2, activation="softmax")]).scalars()
+    x = RNG.normal(size=8)
+    target = np.eye(2)[(x > 0).astype(int)]
+    data = {"x": x, "y_1": target[:, 0], "y_2": target[:, 1]}
+    fit = sg.train(sg.cross_entropy(net), data, learning_rate=0.5, epochs=5, seed=0)
+    predict = runpy.run_path(str(fit.export(tmp_path / "model.py")))["predict"]
+    np.testing.assert_allclose(predict(x), fit.predict(x), rtol=1e-14)
+    assert np.shape(predict(0.3)) == np.shape(fit.predict(0.3))

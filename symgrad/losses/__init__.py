@@ -267,6 +267,8 @@ def _loss_formula(
     symbol = sp.Symbol(graphs.fresh("L", names), real=True)
     # What the network has a name for, such as the sum of exponentials, is used by that name.
     named = {e: s for s, e in first.definitions if isinstance(e, functions.logsumexp)}
+    sizes = {name_of(s): s for v in inputs for size in v.sizes for s in size.free_symbols}
+    named.update({s: sizes[name_of(s)] for s in extra if name_of(s) in sizes})
     definitions = (*first.definitions, *more, (symbol, trees.replace(value, named)))
     graphs.check(inputs, definitions)
     labels = {**second.labels, **first.labels, name_of(symbol): Label("L", "loss")}

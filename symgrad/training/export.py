@@ -77,11 +77,21 @@ def _lines(fit: Any, plan: Any) -> list[str]:
     call = "over_samples" if plan.batch else made.name
     lines.append(f"samples = len({next(iter(made.arguments.values()))})")
     lines.append(f"prediction = np.asarray({call}({given}))")
-    one = plan.layouts[plan.outputs[0]] == SCALAR or plan.outputs[0].shape[-1] == 1
+    one = _gives_one_number(plan)
     rank = "samples" if fit.flat and one else "samples, -1"
     lines.append(f"prediction = prediction.reshape({rank})")
-    lines.append("return float(prediction.ravel()[0]) if single else prediction")
+    alone = "float(prediction.ravel()[0])" if one else "prediction"
+    lines.append(f"return {alone} if single else prediction")
     return lines
+
+
+def _gives_one_number(plan: Any) -> bool:
+    """Tell whether the prediction of a sample is a single number."""
+    output = plan.outputs[0]
+    if plan.layouts[output] == SCALAR:
+        return True
+    # Without a sample axis of its own, the rows of the output are the samples.
+    return bool(output.shape[1] == 1 and (not plan.batch or output.shape[0] == 1))
 
 
 def _example(variable: Any, batched: bool) -> str:
