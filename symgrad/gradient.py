@@ -21,7 +21,15 @@ from symgrad import graph as graphs
 from symgrad import simplify, trees
 from symgrad.algebra import add
 from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
-from symgrad.errors import OptionError, ShapeError, checks_options, listed, unknown
+from symgrad.errors import (
+    OptionError,
+    ShapeError,
+    UnsupportedError,
+    checks_options,
+    listed,
+    unknown,
+)
+from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.formula import Formula
 from symgrad.graph import Graph, Label
 from symgrad.rules import pull_back
@@ -107,6 +115,7 @@ def gradient(loss: Any, wrt: Any = None) -> Any:
         return _by_explicit_matrix(formula, wrt)
     single = isinstance(wrt, (str, sp.Basic))
     variables = _resolve(formula, [wrt] if single else wrt)
+    _refuse_used_facts(formula, variables)
     derivation = differentiate(formula.graph, formula.output, variables)
     formulas = {
         name_of(a.variable): _formula(derivation, a) for a in _of_inputs(derivation, variables)
@@ -114,6 +123,25 @@ def gradient(loss: Any, wrt: Any = None) -> Any:
     if single:
         return formulas[name_of(variables[0])]
     return Gradient(formula, formulas, derivation)
+
+
+def _refuse_used_facts(formula: Formula, variables: Iterable[Any]) -> None:
+    """Refuse the derivative of a gradient by what was used as known in it.
+
+    Raises:
+        UnsupportedError: That the variable sums to one was used, so that it does not vary freely.
+    """
+    made = formula.graph.needed([formula.output])
+    if not any(made.label(s).role in ("gradient", "adjoint") for s, _ in made.definitions):
+        return
+    known = [v for v in formula.inputs.values() if sum_axis(v) is not None]
+    known += [v for group in sums_of_scalars(formula.inputs.values()) for v in group]
+    for variable in known:
+        if variable.symbol in variables:
+            raise UnsupportedError(
+                f"this gradient was simplified with what is known of `{variable.name}`, which "
+                f"sums to one; differentiate by `{variable.name}` first, and then by the others"
+            )
 
 
 def _formula(derivation: Derivation, adjoint: Adjoint) -> Formula:

@@ -354,6 +354,8 @@ ASSUMPTIONS = (
     "orthogonal",
     "in (0,1)",
     "rows sum to one",
+    "entries sum to one",
+    "in [0,1]",
     "one-hot",
     "integer",
 )

@@ -16,6 +16,7 @@ import sympy as sp
 
 from symgrad import functions, trees
 from symgrad.algebra import add, broadcast, hadamard, multiply, scale, split_coefficient
+from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows, entry_symbols
 from symgrad.shapes import Variable
 from symgrad.softmax import LogSoftmax, Softmax
@@ -392,18 +393,14 @@ NAMED = (Elementwise, Softmax, LogSoftmax, sp.Function, sp.Inverse)
 
 def facts_of(inputs: Iterable[Variable], definitions: Iterable[Any] = ()) -> Facts:
     """Read off the declared inputs, and the definitions, what sums to one."""
-    normal, scalars = set(), []
-    for variable in inputs:
-        if not {"rows sum to one", "one-hot"} & set(variable.assumptions):
-            continue
-        if variable.shape:
-            normal.add((variable.symbol, 0 if len(variable.shape) == 1 else 1))
-        else:
-            scalars.append(variable.symbol)  # the entries of one target
+    inputs = list(inputs)
+    along = [(variable.symbol, sum_axis(variable)) for variable in inputs]
+    normal = {(symbol, axis) for symbol, axis in along if axis is not None}
+    groups = [tuple(v.symbol for v in group) for group in sums_of_scalars(inputs)]
     for symbol, expression in definitions:
         if isinstance(expression, Softmax):
             normal.add((symbol, expression.axis))
-    return Facts(frozenset(normal), (tuple(scalars),) if scalars else ())
+    return Facts(frozenset(normal), tuple(groups))
 
 
 def simplified(

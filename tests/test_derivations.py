@@ -17,6 +17,7 @@ import sympy as sp
 from checks import free, original_names
 
 import symgrad as sg
+from symgrad import facts
 
 pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 'symgrad[plot]'")
 
@@ -88,8 +89,8 @@ def distributions(formula):
     """Tables whose rows sum to one, where the formula's gradients make use of it."""
     tables = {}
     for name, variable in formula.inputs.items():
-        if "rows sum to one" in variable.assumptions:
-            along = 0 if len(variable.shape) == 1 else 1
+        along = facts.sum_axis(variable)
+        if along is not None:
             tables[name] = oracle.softmax(oracle.entries(variable.symbol, SIZES), along)
     return tables
 

@@ -27,6 +27,7 @@ ROOMS = (
     "trees",
     "functions",
     "shapes",
+    "facts",
     "matrices",
     "softmax",
     "algebra",

@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.errors import DataError, OptionError, ShapeError, listed, unknown
+from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.shapes import Variable, name_of, worded
 
 FLOAT = np.dtype(np.float64)
@@ -76,13 +77,8 @@ class Slot:
         """Word that a shape is not the declared one."""
         wanted = (*(["samples"] * self.lead), *self.variable.shape)
         said = f"`{self.variable.name}` must be {worded(wanted)}, but it is {worded(shape)}"
-        classes = len(wanted) == 2 and len(shape) == 1 and sums_to_one(self.variable)
+        classes = len(wanted) == 2 and len(shape) == 1 and sum_axis(self.variable) == 1
         return said + (f"; of class numbers make np.eye({wanted[1]})[numbers]" if classes else "")
-
-
-def sums_to_one(variable: Variable) -> bool:
-    """Tell whether the rows of a variable are declared to sum to one."""
-    return bool({"rows sum to one", "one-hot"} & set(variable.assumptions))
 
 
 def evaluated(size: Any, sizes: Mapping[str, int]) -> int:
@@ -149,17 +145,29 @@ DISTRIBUTION_TOLERANCE = 1e-4
 
 def _check_distributions(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -> None:
     """Check what formulas were simplified with: rows of targets that sum to one."""
-    scalars = []
     for name, slot in slots.items():
-        if not sums_to_one(slot.variable):
-            continue
-        if slot.sizes:
-            _check_sums(f"the rows of `{name}`", arrays[name].sum(axis=-1))
-        else:
-            scalars.append(name)
-    if scalars:
-        said = " + ".join(f"`{name}`" for name in scalars)
-        _check_sums(said, sum(arrays[name] for name in scalars))
+        axis = sum_axis(slot.variable)
+        if axis is not None or "in [0,1]" in slot.variable.assumptions:
+            _check_bounds(f"`{name}`", arrays[name])
+        if axis is not None:
+            given = arrays[name]
+            rank = given.ndim - slot.lead
+            column = axis == 0 and rank == 2
+            what = "rows" if axis == 1 else "entries"
+            _check_sums(f"the {what} of `{name}`", given.sum(axis=-2 if column else -1))
+    for group in sums_of_scalars(slot.variable for slot in slots.values()):
+        said = " + ".join(f"`{v.name}`" for v in group)
+        _check_sums(said, sum(arrays[v.name] for v in group))
+
+
+def _check_bounds(what: str, array: Any) -> None:
+    """Check probabilities, from 0 to 1."""
+    least = np.min(array)
+    if least < -DISTRIBUTION_TOLERANCE or np.max(array) > 1 + DISTRIBUTION_TOLERANCE:
+        raise DataError(
+            f"{what} must lie between 0 and 1, which this loss declares of its target; found "
+            f"{least:.6g} to {np.max(array):.6g}"
+        )
 
 
 def _check_sums(what: str, sums: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.backends.source import identifiers
+from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.functions import xlogy
 from symgrad.graph import COLUMN, ROW, SCALAR
 from symgrad.shapes import name_of
@@ -84,9 +85,9 @@ if __name__ == "__main__":
 
 #: Random numbers that sum to one along the last axis, as the targets of some losses do.
 _SHARE = """\
-    def share(*shape):
+    def share(*shape, axis=-1):
         parts = random.uniform(low, high, shape)
-        return parts / parts.sum(axis=-1, keepdims=True)
+        return parts / parts.sum(axis=axis, keepdims=True)
 
 """
 
@@ -146,25 +147,30 @@ def _self_check(plan: Any, call: str) -> str:
     names = plan.program.arguments
     sizes = [str(size) for size in plan.graph.sizes]
     chosen = identifiers(
-        sizes, reserved=["random", "seed", "draw", "share", "shares", "low", "high", "samples"]
+        sizes, reserved=["random", "seed", "draw", "share", "low", "high", "samples"]
     )
     lines = ["    samples = 4\n"] if plan.batch else []
     lines += [f"    {chosen[size]} = {5 + k}\n" for k, size in enumerate(sizes)]
-    known = [v for v in plan.graph.inputs if {"rows sum to one", "one-hot"} & set(v.assumptions)]
-    scalars = [v.name for v in known if not v.shape]
-    if known:
+    groups = sums_of_scalars(plan.graph.inputs)
+    known = [v for v in plan.graph.inputs if sum_axis(v) is not None]
+    if known or groups:
         lines.insert(0, _SHARE)
-    if scalars:
-        batched = "samples, " if scalars[0] in plan.batch else ""
-        lines.append(f"    shares = share({batched}{len(scalars)})\n")
+    places: dict[str, str] = {}
+    for k, group in enumerate(groups):
+        batched = "samples, " if group[0].name in plan.batch else ""
+        lines.append(f"    shares_{k} = share({batched}{len(group)})\n")
+        places.update({v.name: f"shares_{k}[..., {j}]" for j, v in enumerate(group)})
     draws = []
     for variable in plan.graph.inputs:
         drawn = _draw(variable, variable.name in plan.batch, chosen)
-        if variable.name in scalars:
-            drawn = f"shares[..., {scalars.index(variable.name)}]"
-        elif variable in known:
-            drawn = drawn.replace("draw(", "share(", 1)
-        draws.append(drawn)
+        if variable in known:
+            flipped = sum_axis(variable) == 0 and len(variable.shape) == 2
+            along = ", axis=-2)" if flipped else ")"
+            drawn = drawn.replace("draw(", "share(", 1)[:-1] + along
+        elif "in [0,1]" in variable.assumptions:
+            drawn = drawn.replace("draw(", "random.uniform(0.1, 0.9, (", 1)[:-1] + ",))"
+            drawn = drawn.replace("(,)", "()")
+        draws.append(places.get(variable.name, drawn))
     first = 1 if plan.valued else 0
     checked = [(list(names).index(key), first + k) for k, key in enumerate(plan.keys)]
     template = _CHECK if checked and plan.valued else _VALUE

@@ -18,6 +18,7 @@ import sympy as sp
 from symgrad import functions, graph, trees
 from symgrad.algebra import add
 from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
+from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.formats.printer import Printer
 from symgrad.graph import Graph
 from symgrad.matrices import Elementwise
@@ -243,21 +244,24 @@ SIGNS = {
 HEADS = {
     Elementwise: "A function of a matrix is taken of every entry; a number in a sum of matrices "
     "stands in every entry.",
-    Softmax: "The softmax is that of every sample.",
+    Softmax: "The softmax of a matrix is that of every row, the softmax of a column that of its "
+    "entries.",
     sp.KroneckerDelta: r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
 }
 
 
 def _known(made: Graph, printer: Printer) -> list[str]:
     """Say of which inputs it is known, and used, that they sum to one."""
-    facts = [v for v in made.inputs if {"rows sum to one", "one-hot"} & set(v.assumptions)]
-    scalars = [printer.name(v.symbol) for v in facts if not v.shape]
     said = []
-    for v in facts:
-        if v.shape:
-            what = "entries" if len(v.shape) == 1 else "rows"
-            said.append(f"The {what} of ${printer.name(v.symbol)}$ sum to one.")
-    return [*said, *([f"It is known that ${' + '.join(scalars)} = 1$."] if scalars else [])]
+    for variable in made.inputs:
+        axis = sum_axis(variable)
+        if axis is not None:
+            what = "rows" if axis == 1 and variable.inside[0] != 1 else "entries"
+            said.append(f"The {what} of ${printer.name(variable.symbol)}$ sum to one.")
+    for group in sums_of_scalars(made.inputs):
+        total = " + ".join(printer.name(v.symbol) for v in group)
+        said.append(f"It is known that ${total} = 1$.")
+    return said
 
 
 def _shape_words(printer: Printer, shape: Any) -> str:

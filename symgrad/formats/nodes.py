@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad import functions
+from symgrad.algebra import transpose
 from symgrad.formats.order import paren, squared
 from symgrad.softmax import Softmax
 
@@ -89,11 +90,13 @@ class Nodes:
     def _print_Softmax(self, expr: Any) -> str:
         if expr.axis == 0 and expr.shape[1] != 1:
             # Of a matrix, softmax is that of every row.
-            flipped = expr.func(sp.Transpose(expr.matrix), 1)
+            flipped = expr.func(transpose(expr.matrix), 1)
             return rf"{self._print(flipped)}^{{\top}}"
         return rf"\operatorname{{softmax}}{paren(self._print(expr.matrix))}"
 
     def _print_LogSoftmax(self, expr: Any) -> str:
+        if expr.axis == 0 and expr.shape[1] != 1:
+            return rf"{self._print(expr.func(transpose(expr.matrix), 1))}^{{\top}}"
         return rf"\log{paren(self._print(Softmax(*expr.args)))}"
 
     def _print_log_sigmoid(self, expr: Any, exp: Any = None) -> str:

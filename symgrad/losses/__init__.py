@@ -18,10 +18,13 @@ from symgrad import functions, trees
 from symgrad import graph as graphs
 from symgrad.algebra import add, elementwise, scale, sum_entries
 from symgrad.errors import OptionError, ShapeError, checks_options
+from symgrad.facts import stem
 from symgrad.formula import Formula, merged_inputs
 from symgrad.graph import Graph, Label
 from symgrad.layers import Network
+from symgrad.matrices import Elementwise
 from symgrad.shapes import Variable, name_of, shape_of, worded
+from symgrad.softmax import Softmax
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ def _of_network(entry: Loss, net: Network, from_logits: bool, options: Any) -> F
     )
     value = entry.define(operands, **_symbolic(options))
     base = replace(model.graph, definitions=built.definitions)
-    goal = _declared_distributions(entry, target.graph)
+    goal = _declared_target(entry, target.graph, operands.axis)
     names = tuple(map(name_of, built.targets))
     return _loss_formula(base, goal, value, model, names, options)
 
@@ -175,6 +178,11 @@ def _takes_logits(entry: Loss, net: Network, from_logits: bool) -> bool:
     last = net.layers[-1].name
     if not entry.fuses:
         return False
+    if entry.distribution and net.widths[-1] == 1:
+        raise OptionError(
+            f"{entry.name} is of several classes, but the network has one output; for two classes "
+            "take sg.binary_cross_entropy, or two outputs"
+        )
     if from_logits:
         if last != "identity":
             raise OptionError(
@@ -216,11 +224,26 @@ def _of_pair(
     base, own = _without_alias(prediction)
     goal, other = _without_alias(target)
     values, wanted = (own, other) if first else ([own], [other])
-    logits = values if from_logits else None
     axis = 0 if first and first[1] == 1 else 1
+    logits = values if from_logits else _logits_of(entry, prediction, axis)
     value = entry.define(Operands(values, wanted, logits, axis), **_symbolic(options))
-    goal = _declared_distributions(entry, goal)
+    goal = _declared_target(entry, goal, axis)
     return _loss_formula(base, goal, value, prediction, tuple(target.inputs), options)
+
+
+def _logits_of(entry: Loss, prediction: Formula, axis: int) -> Any:
+    """Return what a prediction is the softmax (or sigmoid) of, with which the loss is taken."""
+    made = prediction.graph[prediction.output]
+    if entry.fuses == "softmax" and isinstance(made, Softmax):
+        return made.matrix if made.axis == axis else None
+    if entry.fuses != "sigmoid":
+        return None
+    if isinstance(made, functions.sigmoid):
+        return [made.args[0]]
+    if isinstance(made, Elementwise) and isinstance(made.function.expr, functions.sigmoid):
+        whole = made.function.expr.args[0] in made.function.variables
+        return made.matrices[0] if whole else None
+    return None
 
 
 def _without_alias(formula: Formula) -> tuple[Graph, Any]:
@@ -231,23 +254,32 @@ def _without_alias(formula: Formula) -> tuple[Graph, Any]:
     return replace(made, definitions=(), outputs=(expression,)), expression
 
 
-#: The assumption that a loss over classes declares of its target.
-DISTRIBUTION = "rows sum to one"
-
-
-def _declared_distributions(entry: Loss, target: Graph) -> Graph:
-    """Declare that the rows of a target sum to one, where it is not computed from others."""
-    if not entry.distribution:
+def _declared_target(entry: Loss, target: Graph, axis: int) -> Graph:
+    """Declare what a loss needs of a target, where that is not computed from others."""
+    if not entry.fuses or any(not isinstance(e, sp.MatrixBase) for _, e in target.definitions):
         return target
-    if any(not isinstance(e, sp.ImmutableDenseMatrix) for _, e in target.definitions):
-        return target
+    word = "in [0,1]"
+    if entry.distribution:
+        scalars = not any(v.shape for v in target.inputs)
+        word = "entries sum to one" if axis == 0 or scalars else "rows sum to one"
+        if scalars and not _is_one_sample(target):
+            return target
 
     def declared(variable: Variable) -> Variable:
-        if {DISTRIBUTION, "one-hot"} & set(variable.assumptions):
+        if word in variable.assumptions or "one-hot" in variable.assumptions:
             return variable
-        return replace(variable, assumptions=(*variable.assumptions, DISTRIBUTION))
+        return replace(variable, assumptions=(*variable.assumptions, word))
 
     return replace(target, inputs=tuple(map(declared, target.inputs)))
+
+
+def _is_one_sample(target: Graph) -> bool:
+    """Tell whether scalars are all the entries of one sample, y_1, y_2, ..."""
+    names = {stem(v.name) for v in target.inputs}
+    tables = [e for _, e in target.definitions]
+    shown = not tables or (1 in tables[0].shape and all(e.is_Symbol for e in tables[0]))
+    whole = not tables or len(set(tables[0])) == len(tables[0]) == len(target.inputs)
+    return len(names) == 1 and len(tables) <= 1 and shown and whole
 
 
 def _loss_formula(

@@ -59,6 +59,8 @@ def _penalty(net: Any, weight: Any, biases: bool, function: Callable[[Any], Any]
     if not isinstance(model, Formula) or not model.parameters:
         raise OptionError("a penalty takes a Network or a Formula that has parameters")
     weight = trees.as_sympy(weight, "a number or a symbol")
+    if weight.is_Matrix or (not weight.is_finite and weight.is_number):
+        raise OptionError(f"the weight of a penalty is a finite number or a symbol, not {weight}")
     made = model.graph
     roles = {name: made.labels[name].role if name in made.labels else "" for name in made.symbols}
     chosen = [v for v in made.inputs if v.name in model.parameters]

@@ -109,6 +109,8 @@ def huber(operands: Operands, *, delta: Any = 1) -> Any:
     4.0
     """
     delta = sp.sympify(delta)
+    if delta.is_Matrix:
+        raise OptionError("delta is a positive number or a symbol, not a matrix")
     if delta.is_number and not delta.is_positive:
         raise OptionError(f"delta is a positive number or a symbol, not {delta}")
 
