@@ -124,7 +124,7 @@ def rewrite(
 def _cheapest(node: Any, rules: Iterable[Rewrite], facts: Facts) -> tuple[Rewrite, Any] | None:
     found = []
     for rule in rules:
-        if isinstance(node, rule.heads):
+        if _concerns(rule, node):
             new = rule.apply(node, facts)
             if new is not None and new != node:
                 found.append((cost(new), sp.srepr(new), rule.name, rule, new))
@@ -132,6 +132,16 @@ def _cheapest(node: Any, rules: Iterable[Rewrite], facts: Facts) -> tuple[Rewrit
         return None
     price, _, _, rule, new = min(found, key=lambda offer: offer[:3])
     return (rule, new) if price < cost(node) else None
+
+
+#: Classes of scalars of which SymPy derives its sums and products of matrices.
+_SCALARS = (sp.Add, sp.Mul, sp.Pow)
+
+
+def _concerns(rule: Rewrite, node: Any) -> bool:
+    """Tell whether a rule is of such nodes: one of scalar sums is not of sums of matrices."""
+    matched = [head for head in rule.heads if isinstance(node, head)]
+    return bool(matched) and not (node.is_Matrix and all(head in _SCALARS for head in matched))
 
 
 def cost(expression: Any) -> float:

@@ -224,3 +224,14 @@ def test_softmax_of_columns_is_told_apart():
     assert r"\operatorname{softmax}(Z) - \operatorname{softmax}(Z^{\top})^{\top}" in text
     product = sg.Formula.of(sg.log_softmax(Z) * sp.MatrixSymbol("B", 3, 2)).latex()
     assert r"\log(\operatorname{softmax}(Z)) B" in product
+
+
+def test_rules_of_scalars_leave_matrices_alone():
+    X = sp.MatrixSymbol("X", 2, 2)
+    p, q = sp.symbols("p q", real=True)
+    total = sp.MatAdd(sp.MatMul(p, X), sp.MatMul(q, X))
+    new, _ = simplified(total, Facts(sums=((p, q),)))
+    assert same(oracle.explicit(new), oracle.explicit(total))
+    index, bound = sp.IndexedBase("v"), sp.Symbol("i", integer=True)
+    scaled = sp.MatMul(sp.Sum(2 * index[bound], (bound, 1, 3)), X)
+    assert same(oracle.explicit(simplified(scaled)[0]), oracle.explicit(scaled))
