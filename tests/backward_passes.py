@@ -31,6 +31,46 @@ class Case:
     upstream: str | None = None
     helpers: tuple[Any, ...] = ()
 
+    def arguments(self, rng: np.random.Generator) -> dict[str, Any]:
+        """The arguments of the loss at a random point."""
+        return {name: drawn(shape, rng) for name, shape in self.shapes.items()}
+
+    def inputs(self, rng: np.random.Generator) -> tuple[Any, ...]:
+        """The arguments of the gradient at a random point."""
+        arguments = self.arguments(rng)
+        if self.upstream is None:
+            return tuple(arguments.values())
+        out, cache = self.loss(**arguments)
+        return rng.normal(size=out.shape), cache
+
+    def by_name(self, gradient: Any) -> dict[str, Any]:
+        """What `grad` returned, by the names in `wrt`, in their order."""
+        if not isinstance(gradient, dict):
+            return dict(zip(self.wrt, gradient, strict=True))
+        if set(gradient) != set(self.wrt):
+            raise ValueError(f"gradients of {list(gradient)}, not of {list(self.wrt)}")
+        return {name: gradient[name] for name in self.wrt}
+
+
+def drawn(shape: Any, rng: np.random.Generator) -> Any:
+    """An argument of the kind that an entry of `shapes` describes."""
+    if isinstance(shape, tuple):
+        return rng.normal(size=shape) if shape else float(rng.normal())
+    if isinstance(shape, list):
+        return [drawn(one, rng) for one in shape]
+    if isinstance(shape, dict):
+        return {name: drawn(one, rng) for name, one in shape.items()}
+    return shape.copy() if isinstance(shape, np.ndarray) else shape
+
+
+def arrays_of(value: Any) -> list[np.ndarray]:
+    """The arrays of an argument or of a gradient, in order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [array for one in value for array in arrays_of(one)]
+    return [np.asarray(value, dtype=float)]
+
 
 # ---------------------------------------------------------------- numbers, in plain Python
 
@@ -1327,8 +1367,7 @@ def attention_grad(X, Wq, Wk, Wv):
     Q, K, V = X @ Wq, X @ Wk, X @ Wv
     scale = np.sqrt(Q.shape[1])
     A = softmax(Q @ K.T / scale)
-    O = A @ V  # noqa: E741
-    dO = O
+    dO = A @ V
     dA = dO @ V.T
     dV = A.T @ dO
     dS = A * (dA - (dA * A).sum(axis=1, keepdims=True))
