@@ -244,14 +244,16 @@ def operation_changes(node: ast.BinOp, parent: ast.AST, field: str) -> Iterator[
             yield "power dropped", left
     if isinstance(op, ast.MatMult):
         yield "product turned round", ast.BinOp(right, op, left)
-        yield "extra .T", ast.BinOp(transposed(left), op, right)
-        yield "extra .T", ast.BinOp(left, op, transposed(right))
+        text, other = transposed(left)
+        yield text, ast.BinOp(other, op, right)
+        text, other = transposed(right)
+        yield text, ast.BinOp(left, op, other)
 
 
-def transposed(node: ast.expr) -> ast.expr:
+def transposed(node: ast.expr) -> tuple[str, ast.expr]:
     if isinstance(node, ast.Attribute) and node.attr == "T":
-        return node.value
-    return ast.Attribute(node, "T", ast.Load())
+        return ".T dropped", node.value
+    return "extra .T", ast.Attribute(node, "T", ast.Load())
 
 
 def attribute_changes(node: ast.Attribute, parent: ast.AST, field: str) -> Iterator[Change]:

@@ -4,8 +4,10 @@ import inspect
 
 import numpy as np
 import pytest
+import sympy as sp
 from backward_passes import CASES, arrays_of
 from mutation import mutants, wrong_mutants
+from rewriting import rewritten, rewritten_matrix
 
 
 def moved(value, place, step):
@@ -111,7 +113,7 @@ def test_a_mutant_has_its_own_source_and_helpers():
     inside = next(text for text in found if text.startswith("in sigmoid"))
     point = case.inputs(np.random.default_rng(0))
     assert not np.allclose(found[inside](*point)["W1"], case.grad(*point)["W1"])
-    assert any(".T dropped: W2.T -> W2" in text for text in found)
+    assert any(".T dropped: W2.T @ delta_o -> W2 @ delta_o" in text for text in found)
 
 
 @pytest.mark.parametrize(
@@ -133,3 +135,144 @@ def test_a_mutant_has_its_own_source_and_helpers():
 )
 def test_the_mistakes_that_people_make_are_among_them(name, mistake):
     assert any(mistake in text for text, _ in wrong_mutants(CASES[name]))
+
+
+# ---------------------------------------------------------------- other ways to write expressions
+
+x, y, z, w = sp.symbols("x y z w", real=True)
+p = sp.Symbol("p", positive=True)
+i = sp.Symbol("i", integer=True)
+u, v = sp.IndexedBase("u"), sp.IndexedBase("v")
+ARRAYS = {u: (0.31, -1.27, 0.83, 1.9, -0.44), v: (1.12, 0.57, -0.78, 0.21, -1.6)}
+
+EXPRESSIONS = {
+    "perceptron": (sp.tanh(w * x + z) - y) ** 2 / 2,
+    "slope": (sp.tanh(w * x + z) - y) * (1 - sp.tanh(w * x + z) ** 2) * x,
+    "logistic": y * sp.log(1 + sp.exp(-w * x)) + (1 - y) * sp.log(1 + sp.exp(w * x)),
+    "logistic slope": x / (1 + sp.exp(-w * x - z)) - x * y,
+    "logistic layers": 1 / (1 + sp.exp(-w / (1 + sp.exp(-x * y)))),
+    "softmax": sp.exp(x + y) / (sp.exp(x + y) + sp.exp(y) + sp.exp(z)),
+    "log softmax": x - sp.log(sp.exp(x) + sp.exp(y) + sp.exp(z)),
+    "ramp": (sp.Max(0, w * x + z) - y) ** 2,
+    "ramp slope": 2 * x * sp.Piecewise((1, w * x > 0), (0, True)) * (sp.Max(0, w * x) - y),
+    "leaky": sp.Piecewise((x * w, x * w > 0), (x * w / 10, True)) ** 2,
+    "distance": sp.Abs(x - y) + sp.sign(x - y) * w,
+    "huber": sp.Piecewise((x**2 / 2, sp.Abs(x) < 1), (sp.Abs(x) - sp.Rational(1, 2), True)),
+    "extremes": sp.Max(x, y) - sp.Min(x * y, w),
+    "gaussian": sp.log(p) + (x - y) ** 2 / (2 * p**2),
+    "logs": sp.log(p * sp.exp(x) * (1 + x**2)) + sp.log(1 + y**2),
+    "waves": sp.sin(x * y) * sp.cos(x + z) + sp.sinh(x) / sp.cosh(y),
+    "polynomial": (x + y) ** 3 - 3 * x * y * (x + y) + 2 * w,
+    "fraction": (x * y + 1) / (x**2 + y**2 + 1) - w / (x**2 + 1),
+    "sum of squares": sp.Sum((w * u[i] + z - v[i]) ** 2, (i, 0, 4)),
+    "sum of slopes": sp.Sum(2 * w * u[i] * (1 - sp.tanh(w * u[i]) ** 2), (i, 0, 4)) / 5,
+    "sum and sum": sp.Sum(x * u[i], (i, 0, 4)) + sp.Sum(y * v[i] + x, (i, 0, 4)),
+    "log of a sum": sp.log(sp.Sum(sp.exp(x * u[i]), (i, 0, 4))) - y * u[2],
+}
+
+
+def value_of(expression, numbers):
+    """The value of 30 digits of a scalar expression, its sums written out."""
+
+    def written_out(part):
+        if isinstance(part, sp.Sum):
+            (index, low, high) = part.limits[0]
+            body = written_out(part.function)
+            rounds = range(int(low), int(high) + 1)
+            return sp.Add(*(body.xreplace({index: sp.Integer(k)}) for k in rounds), evaluate=False)
+        if not part.args or not part.has(sp.Sum):
+            return part
+        return part.func(*map(written_out, part.args))
+
+    expression = written_out(expression)
+    entries = {
+        entry: sp.Float(str(ARRAYS[entry.base][int(entry.indices[0])]), 40)
+        for entry in expression.atoms(sp.Indexed)
+    }
+    expression = expression.xreplace(entries).xreplace(numbers)
+    return sp.N(expression, 30)
+
+
+def numbers_at(seed):
+    rng = np.random.default_rng(seed)
+    names = sorted((x, y, z, w), key=str)
+    numbers = {name: sp.Float(str(rng.normal()), 40) for name in names}
+    return numbers | {p: sp.Float(str(rng.uniform(0.5, 2)), 40)}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_a_rewritten_expression_has_the_same_value(name):
+    expression = EXPRESSIONS[name]
+    points = [numbers_at(seed) for seed in (1, 2)]
+    wanted = [value_of(expression, numbers) for numbers in points]
+    changed = 0
+    for seed in range(25):
+        other = rewritten(expression, seed)
+        assert other == rewritten(expression, seed)
+        assert sum(1 for _ in sp.preorder_traversal(other)) < 2000
+        changed += other != expression
+        for numbers, value in zip(points, wanted, strict=True):
+            found = value_of(other, numbers)
+            assert abs(found - value) <= 1e-20 * max(1, abs(value)), (seed, other)
+    assert changed > 20
+
+
+A, C = sp.MatrixSymbol("A", 3, 2), sp.MatrixSymbol("C", 3, 2)
+B, D = sp.MatrixSymbol("B", 2, 4), sp.MatrixSymbol("D", 2, 4)
+S, R = sp.MatrixSymbol("S", 3, 3), sp.MatrixSymbol("R", 3, 3)
+MATRICES = {
+    "product": A * B,
+    "line": A.T * (A * B - C * D),
+    "sum": A * B + A * D - 2 * C * B,
+    "scaled": x * A * B / 3 + y * C * D,
+    "hadamard": sp.hadamard_product(A * B, C * D, A * D),
+    "back": A.T * sp.hadamard_product(A * B, C * D) * B.T,
+    "inverse": (S * R).inv() * A + S.T.inv() * C,
+    "trace": sp.Trace(A.T * S * C) + x * sp.Trace(S * R + R),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_rewritten_matrix_has_the_same_value(name):
+    expression = MATRICES[name]
+    rng = np.random.default_rng(5)
+    arrays = {one.name: rng.normal(size=one.shape) for one in (A, B, C, D, S, R)}
+    arrays |= {"x": 0.7, "y": -1.3}
+    wanted = matrix_value(expression, arrays)
+    changed = 0
+    for seed in range(40):
+        other = rewritten_matrix(expression, seed)
+        assert other == rewritten_matrix(expression, seed)
+        assert sum(1 for _ in sp.preorder_traversal(other)) < 2000
+        changed += other != expression
+        np.testing.assert_allclose(
+            matrix_value(other, arrays), wanted, rtol=1e-9, atol=1e-9, err_msg=f"{seed}: {other}"
+        )
+    assert changed > 35
+
+
+def matrix_value(part, arrays):
+    if isinstance(part, (sp.MatrixSymbol, sp.Symbol)):
+        return arrays[part.name]
+    if part.is_Number:
+        return float(part)
+    if isinstance(part, sp.Identity):
+        return np.eye(int(part.shape[0]))
+    values = [matrix_value(one, arrays) for one in part.args]
+    match part:
+        case sp.MatMul() | sp.Mul():
+            result = 1.0
+            for value in values:
+                result = result @ value if np.ndim(result) and np.ndim(value) else result * value
+            return result
+        case sp.MatAdd() | sp.Add():
+            return sum(values[1:], values[0])
+        case sp.HadamardProduct():
+            return np.prod(values, axis=0)
+        case sp.Transpose():
+            return values[0].T
+        case sp.Inverse():
+            return np.linalg.inv(values[0])
+        case sp.Trace():
+            return np.trace(values[0])
+    raise TypeError(part.func)
