@@ -5,6 +5,7 @@ argument of a step or of an absolute value is zero. What is written is often not
 have kept by itself: many results have sums and products that were not evaluated.
 """
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 
@@ -29,17 +30,29 @@ def rewrite(
 ) -> sp.Expr:
     rng = random.Random(seed)
     for _ in range(steps):
-        for _ in range(30):  # most identities do not fit most places
-            place = rng.choice(places(expression))
-            name = rng.choice(sorted(identities))
-            found = list(identities[name](part_at(expression, place), rng))
-            if not found:
-                continue
-            candidate = with_part(expression, place, rng.choice(found))
-            if candidate != expression and size_of(candidate) < LARGEST:
+        # Drawn by identity first, else those that fit everywhere would crowd out the others.
+        for name in rng.sample(sorted(identities), len(identities)):
+            candidate = rewritten_by(identities[name], expression, rng)
+            if candidate is not None:
                 expression = candidate
                 break
     return expression
+
+
+def rewritten_by(
+    identity: Callable[..., Rewrites], expression: sp.Expr, rng: random.Random
+) -> sp.Expr | None:
+    """The expression with the identity used at a random place, if there is one where it fits."""
+    found = places(expression)
+    for place in rng.sample(found, len(found)):
+        others = list(identity(part_at(expression, place), rng))
+        for other in rng.sample(others, len(others)):
+            candidate = with_part(expression, place, other)
+            if candidate == expression or size_of(candidate) >= LARGEST:
+                continue
+            if not candidate.has(sp.ITE):  # a condition inside a condition
+                return candidate
+    return None
 
 
 def size_of(expression: sp.Basic) -> int:
@@ -78,7 +91,8 @@ def with_part(expression: sp.Basic, way: tuple[int, ...], new: sp.Basic) -> sp.B
         return new
     arguments = list(expression.args)
     arguments[way[0]] = with_part(arguments[way[0]], way[1:], new)
-    if isinstance(expression, sp.Add | sp.Mul | sp.Pow):
+    # SymPy's own steps on sines of sums that were not evaluated are wrong at times, if pi is there.
+    if isinstance(expression, sp.Add | sp.Mul | sp.Pow | sp.sin | sp.cos | sp.exp | sp.log):
         return expression.func(*arguments, evaluate=False)
     return expression.func(*arguments)
 
@@ -92,7 +106,7 @@ def mul(*factors: sp.Expr) -> sp.Expr:
 
 
 def power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
-    return sp.Pow(base, exponent, evaluate=False)
+    return base if exponent == 1 else sp.Pow(base, exponent, evaluate=False)
 
 
 def bounded(part: sp.Basic) -> bool:
@@ -164,7 +178,7 @@ def of_sech_squared(part: sp.Expr, rng: random.Random) -> Rewrites:
         for term in part.args:
             if isinstance(-term, sp.Pow) and (-term).exp == 2 and isinstance((-term).base, sp.tanh):
                 z = (-term).base.args[0]
-                rest = [one for one in part.args if one not in (sp.S.One, term)]
+                rest = without(part.args, sp.S.One, term)
                 forms = [
                     power(sp.sech(z), 2),
                     power(sp.cosh(z), -2),
@@ -196,9 +210,7 @@ def of_exp_product(part: sp.Expr, rng: random.Random) -> Rewrites:
     if isinstance(part, sp.Mul):
         exponents = [one for one in part.args if isinstance(one, sp.exp)]
         if len(exponents) > 1:
-            rest = list(part.args)
-            for one in exponents:
-                rest.remove(one)
+            rest = without(part.args, *exponents)
             joined = sp.exp(add(*(one.args[0] for one in exponents)))
             yield mul(joined, *rest) if rest else joined
     if isinstance(part, sp.Pow) and isinstance(part.base, sp.exp):
@@ -231,8 +243,7 @@ def of_log(part: sp.Expr, rng: random.Random) -> Rewrites:
         known = [one for one in inner.args if positive(one)]
         if known and len(inner.args) > 1:
             one = rng.choice(known)
-            rest = list(inner.args)
-            rest.remove(one)
+            rest = without(inner.args, one)
             yield add(sp.log(one), sp.log(mul(*rest) if len(rest) > 1 else rest[0]))
     if isinstance(inner, sp.Pow) and positive(inner.base):
         yield mul(inner.exp, sp.log(inner.base))
@@ -243,10 +254,9 @@ def of_log(part: sp.Expr, rng: random.Random) -> Rewrites:
         if raised and len(inner.args) > 1:
             # The greatest term of a log-sum-exp is taken out, or any other.
             z = rng.choice(raised).args[0]
-            terms = [sp.exp(one.args[0] - z) if one in raised else one for one in inner.args]
             terms = [
-                new if old in raised else mul(old, sp.exp(-z))
-                for old, new in zip(inner.args, terms, strict=True)
+                sp.exp(one.args[0] - z) if one in raised else mul(one, sp.exp(-z))
+                for one in inner.args
             ]
             yield add(z, sp.log(add(*terms)))
     if positive(inner):
@@ -260,20 +270,21 @@ def of_two_logs(part: sp.Expr, rng: random.Random) -> Rewrites:
     logs = [one for one in part.args if isinstance(one, sp.log) and positive(one.args[0])]
     if len(logs) > 1:
         one, other = rng.sample(logs, 2)
-        rest = [term for term in part.args if term not in (one, other)]
+        rest = without(part.args, one, other)
         joined = sp.log(mul(one.args[0], other.args[0]))
         yield add(joined, *rest) if rest else joined
 
 
 def of_trigonometric(part: sp.Expr, rng: random.Random) -> Rewrites:
+    if not isinstance(part, sp.sin | sp.cos):
+        return
+    (z,) = part.args
+    half_sin, half_cos = sp.sin(z / 2, evaluate=False), sp.cos(z / 2, evaluate=False)
     if isinstance(part, sp.sin):
-        (z,) = part.args
-        yield mul(2, sp.sin(z / 2), sp.cos(z / 2))
-        yield sp.cos(z - sp.pi / 2, evaluate=False)
-    elif isinstance(part, sp.cos):
-        (z,) = part.args
-        yield add(1, mul(-2, power(sp.sin(z / 2), 2)))
-        yield sp.sin(z + sp.pi / 2, evaluate=False)
+        yield mul(2, half_sin, half_cos)
+    else:
+        yield add(1, mul(-2, power(half_sin, 2)))
+        yield add(power(half_cos, 2), -power(half_sin, 2))
 
 
 # ---------------------------------------------------------------- corners
@@ -377,8 +388,7 @@ def of_distribution(part: sp.Expr, rng: random.Random) -> Rewrites:
     sums = [one for one in part.args if isinstance(one, sp.Add)]
     if sums:
         chosen = rng.choice(sums)
-        rest = list(part.args)
-        rest.remove(chosen)
+        rest = without(part.args, chosen)
         yield add(*(mul(*rest, term) for term in chosen.args))
 
 
@@ -386,18 +396,23 @@ def of_common_factor(part: sp.Expr, rng: random.Random) -> Rewrites:
     """x*a + x*b -> x*(a + b) for some two terms that share a factor."""
     if not isinstance(part, sp.Add):
         return
-    terms = list(part.args)
-    one, other = rng.sample(terms, 2)
-    first, second = list(sp.Mul.make_args(one)), list(sp.Mul.make_args(other))
-    shared = [factor for factor in first if factor in second]
-    if shared:
-        factor = rng.choice(shared)
-        first.remove(factor)
-        second.remove(factor)
-        terms.remove(one)
-        terms.remove(other)
-        inside = add(mul(*first) if first else sp.S.One, mul(*second) if second else sp.S.One)
-        yield add(mul(factor, inside), *terms) if terms else mul(factor, inside)
+    for one, other in itertools.combinations(part.args, 2):
+        first, second = list(sp.Mul.make_args(one)), list(sp.Mul.make_args(other))
+        shared = [factor for factor in first if factor in second]
+        if shared:
+            factor = rng.choice(shared)
+            first.remove(factor)
+            second.remove(factor)
+            inside = add(*(mul(*rest) if rest else sp.S.One for rest in (first, second)))
+            terms = without(part.args, one, other)
+            yield add(mul(factor, inside), *terms) if terms else mul(factor, inside)
+
+
+def without(parts: tuple[sp.Expr, ...], *left_out: sp.Expr) -> list[sp.Expr]:
+    rest = list(parts)
+    for one in left_out:
+        rest.remove(one)
+    return rest
 
 
 def of_order(part: sp.Expr, rng: random.Random) -> Rewrites:
@@ -461,15 +476,14 @@ def of_factor_into_sum(part: sp.Expr, rng: random.Random) -> Rewrites:
         sums = [one for one in part.args if isinstance(one, sp.Sum)]
         if sums:
             chosen = rng.choice(sums)
-            rest = list(part.args)
-            rest.remove(chosen)
+            rest = without(part.args, chosen)
             bound = {limit[0] for limit in chosen.limits}
             if rest and not any(bound & one.free_symbols for one in rest):
                 yield sp.Sum(mul(*rest, chosen.function), *chosen.limits)
     if isinstance(part, sp.Add):
         sums = [one for one in part.args if isinstance(one, sp.Sum)]
         if len(sums) > 1 and sums[0].limits == sums[1].limits:
-            rest = [one for one in part.args if one not in sums[:2]]
+            rest = without(part.args, *sums[:2])
             yield add(sp.Sum(add(sums[0].function, sums[1].function), *sums[0].limits), *rest)
 
 
@@ -527,18 +541,18 @@ def of_matrix_factor(part: sp.Expr, rng: random.Random) -> Rewrites:
     """A*B + A*C -> A*(B + C), and B*A + C*A -> (B + C)*A."""
     if not isinstance(part, sp.MatAdd) or len(part.args) < 2:
         return
-    terms = list(part.args)
-    one, other = rng.sample(terms, 2)
-    a, b = factors_of(one), factors_of(other)
-    terms.remove(one)
-    terms.remove(other)
-    joined: list[sp.Expr] = []
-    if a[0] == b[0] and is_matrix(a[0]) and len(a) > 1 and len(b) > 1:
-        joined.append(sp.MatMul(a[0], matrix_sum(a[1:], b[1:]), evaluate=False))
-    if a[-1] == b[-1] and len(a) > 1 and len(b) > 1 and matrices_in(a[:-1], b[:-1]):
-        joined.append(sp.MatMul(matrix_sum(a[:-1], b[:-1]), a[-1], evaluate=False))
-    for new in joined:
-        yield sp.MatAdd(new, *terms, evaluate=False) if terms else new
+    for one, other in itertools.combinations(part.args, 2):
+        a, b = factors_of(one), factors_of(other)
+        if len(a) < 2 or len(b) < 2:
+            continue
+        terms = without(part.args, one, other)
+        joined: list[sp.Expr] = []
+        if a[0] == b[0] and is_matrix(a[0]):
+            joined.append(sp.MatMul(a[0], matrix_sum(a[1:], b[1:]), evaluate=False))
+        if a[-1] == b[-1] and matrices_in(a[:-1], b[:-1]):
+            joined.append(sp.MatMul(matrix_sum(a[:-1], b[:-1]), a[-1], evaluate=False))
+        for new in joined:
+            yield sp.MatAdd(new, *terms, evaluate=False) if terms else new
 
 
 def factors_of(term: sp.Expr) -> tuple[sp.Expr, ...]:

@@ -1,13 +1,15 @@
 """The gradients written by hand are right, and what is made of them is what it says it is."""
 
 import inspect
+import random
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
 from backward_passes import CASES, arrays_of
 from mutation import mutants, wrong_mutants
-from rewriting import rewritten, rewritten_matrix
+from rewriting import MATRIX, SCALAR, rewritten, rewritten_by, rewritten_matrix
 
 
 def moved(value, place, step):
@@ -167,43 +169,74 @@ EXPRESSIONS = {
     "sum of squares": sp.Sum((w * u[i] + z - v[i]) ** 2, (i, 0, 4)),
     "sum of slopes": sp.Sum(2 * w * u[i] * (1 - sp.tanh(w * u[i]) ** 2), (i, 0, 4)) / 5,
     "sum and sum": sp.Sum(x * u[i], (i, 0, 4)) + sp.Sum(y * v[i] + x, (i, 0, 4)),
+    "product of exp": sp.Mul(sp.exp(x), sp.exp(y), evaluate=False) + w,
     "log of a sum": sp.log(sp.Sum(sp.exp(x * u[i]), (i, 0, 4))) - y * u[2],
 }
 
 
-def value_of(expression, numbers):
-    """The value of 30 digits of a scalar expression, its sums written out."""
+MEANINGS = {
+    sp.Add: lambda *terms: mpmath.fsum(terms),
+    sp.Mul: lambda *factors: mpmath.fprod(factors),
+    sp.Pow: mpmath.power,
+    sp.exp: mpmath.exp,
+    sp.log: mpmath.log,
+    sp.sin: mpmath.sin,
+    sp.cos: mpmath.cos,
+    sp.sinh: mpmath.sinh,
+    sp.cosh: mpmath.cosh,
+    sp.tanh: mpmath.tanh,
+    sp.sech: mpmath.sech,
+    sp.Abs: abs,
+    sp.sign: mpmath.sign,
+    sp.Max: max,
+    sp.Min: min,
+    sp.Heaviside: lambda t, at_zero: mpmath.mpf(t > 0) if t else at_zero,
+    sp.StrictGreaterThan: lambda a, b: a > b,
+    sp.StrictLessThan: lambda a, b: a < b,
+    sp.GreaterThan: lambda a, b: a >= b,
+    sp.LessThan: lambda a, b: a <= b,
+}
 
-    def written_out(part):
-        if isinstance(part, sp.Sum):
-            (index, low, high) = part.limits[0]
-            body = written_out(part.function)
-            rounds = range(int(low), int(high) + 1)
-            return sp.Add(*(body.xreplace({index: sp.Integer(k)}) for k in rounds), evaluate=False)
-        if not part.args or not part.has(sp.Sum):
-            return part
-        return part.func(*map(written_out, part.args))
 
-    expression = written_out(expression)
-    entries = {
-        entry: sp.Float(str(ARRAYS[entry.base][int(entry.indices[0])]), 40)
-        for entry in expression.atoms(sp.Indexed)
-    }
-    expression = expression.xreplace(entries).xreplace(numbers)
-    return sp.N(expression, 30)
+def value_of(part, numbers):
+    """The value of an expression as it stands, in mpmath; SymPy evaluates nothing."""
+    if part in numbers:
+        return numbers[part]
+    if isinstance(part, sp.Rational):
+        return mpmath.mpf(int(part.p)) / int(part.q)
+    if part in (sp.true, sp.false):
+        return bool(part)
+    if isinstance(part, sp.Indexed):
+        return mpmath.mpf(ARRAYS[part.base][int(value_of(part.indices[0], numbers))])
+    if isinstance(part, sp.Sum):
+        ((index, low, high),) = part.limits
+        rounds = range(int(value_of(low, numbers)), int(value_of(high, numbers)) + 1)
+        terms = [value_of(part.function, {**numbers, index: mpmath.mpf(k)}) for k in rounds]
+        return mpmath.fsum(terms)
+    if isinstance(part, sp.Piecewise):
+        chosen = next(value for value, test in part.args if value_of(test, numbers))
+        return value_of(chosen, numbers)
+    return MEANINGS[part.func](*(value_of(one, numbers) for one in part.args))
 
 
 def numbers_at(seed):
     rng = np.random.default_rng(seed)
     names = sorted((x, y, z, w), key=str)
-    numbers = {name: sp.Float(str(rng.normal()), 40) for name in names}
-    return numbers | {p: sp.Float(str(rng.uniform(0.5, 2)), 40)}
+    numbers = {name: mpmath.mpf(rng.normal()) for name in names}
+    return numbers | {p: mpmath.mpf(rng.uniform(0.5, 2))}
 
 
+@pytest.fixture
+def digits():
+    with mpmath.workdps(30):
+        yield
+
+
+@pytest.mark.usefixtures("digits")
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_a_rewritten_expression_has_the_same_value(name):
     expression = EXPRESSIONS[name]
-    points = [numbers_at(seed) for seed in (1, 2)]
+    points = [numbers_at(seed) for seed in (1, 2, 3)]
     wanted = [value_of(expression, numbers) for numbers in points]
     changed = 0
     for seed in range(25):
@@ -215,6 +248,17 @@ def test_a_rewritten_expression_has_the_same_value(name):
             found = value_of(other, numbers)
             assert abs(found - value) <= 1e-20 * max(1, abs(value)), (seed, other)
     assert changed > 20
+
+
+def test_every_identity_is_used():
+    used, rng = set(), random.Random(0)
+    for wanted, identities in ((EXPRESSIONS, SCALAR), (MATRICES, MATRIX)):
+        for expression in wanted.values():
+            for name, identity in identities.items():
+                found = rewritten_by(identity, expression, rng)
+                if found is not None:
+                    used.add(name if identities is SCALAR else f"{name} of matrices")
+    assert used == {*SCALAR, *(f"{name} of matrices" for name in MATRIX)}
 
 
 A, C = sp.MatrixSymbol("A", 3, 2), sp.MatrixSymbol("C", 3, 2)
