@@ -1,0 +1,598 @@
+"""Circuits: scalars as a graph of operations in which equal parts are one node.
+
+A formula at concrete sizes, or a traced NumPy function, has thousands of entries that share most
+of their parts. A `Circuit` holds each part once; nodes are integers, in the order in which they
+are computed. The alphabet is small: numbers, variables, sums, products, rational powers, exp,
+log, sin, cos, choices by the sign of a node, and opaque functions of SymPy. Everything else is
+spelled in it when it is read, so that two spellings of one function become one node.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import sympy as sp
+
+from symgrad.errors import UnsupportedError
+
+#: The names of what nodes are; those of conditions come last.
+NUMBER, VARIABLE, CONSTANT = "number", "variable", "constant"
+ADD, MULTIPLY, POWER, EXP, LOG, SIN, COS = "add", "multiply", "power", "exp", "log", "sin", "cos"
+CALL, SELECT = "call", "select"
+POSITIVE, ZERO, NOT, AND = "positive", "zero", "not", "and"
+#: Kinds whose nodes hold or do not hold.
+CONDITIONS = frozenset({POSITIVE, ZERO, NOT, AND})
+#: A floating-point number within so many units in the last place of a simple fraction is that.
+ROUNDING = 4
+
+
+def exact(value: Any) -> Fraction:
+    """Read a number as people mean it: 0.1 is 1/10, and 1/3 in floating point is 1/3.
+
+    A float is the decimal that it prints as, where that is short; otherwise the fraction with a
+    denominator up to a million that lies within four roundings of it, if there is one.
+
+    Raises:
+        UnsupportedError: Not a finite number.
+
+    >>> exact(1e-5), exact(1 / 3), exact(0.1 + 0.2)
+    (Fraction(1, 100000), Fraction(1, 3), Fraction(3, 10))
+    """
+    if isinstance(value, (int, Fraction)):
+        return Fraction(value)
+    if isinstance(value, sp.Rational):
+        return Fraction(int(value.p), int(value.q))
+    if hasattr(value, "__index__"):
+        return Fraction(int(value))
+    number = float(value)
+    if not math.isfinite(number):
+        raise UnsupportedError(f"{number} is not a finite number")
+    written = Fraction(repr(number))
+    digits = repr(number).split("e")[0].replace(".", "").replace("-", "").strip("0")
+    if len(digits) <= SHORT:
+        return written
+    near = written.limit_denominator(1_000_000)
+    return near if abs(near - written) <= ROUNDING * Fraction(math.ulp(number)) else written
+
+
+#: Powers of numbers with more bits than this are refused.
+MOST_BITS = 100_000
+#: The sign of a product of up to so many factors is that of its factors.
+MOST_FACTORS = 4
+#: A decimal with up to so many digits is meant as it is written.
+SHORT = 12
+
+
+class Node(NamedTuple):
+    """One operation.
+
+    Attributes:
+        kind: What it does, one of the names above.
+        args: The nodes that it works on.
+        value: The number, the name of a variable, the exponent, the SymPy constant or function.
+    """
+
+    kind: str
+    args: tuple[int, ...] = ()
+    value: Any = None
+
+
+class Circuit:
+    """A growing graph of scalars; its methods add operations and return nodes.
+
+    Attributes:
+        nodes: The operations, each after those that it works on.
+        almost_everywhere: Whether what holds except where a condition's node is zero may be used:
+            -z > 0 is then the opposite of z > 0, and z = 0 never holds.
+
+    >>> circuit = Circuit()
+    >>> x = circuit.variable("x")
+    >>> circuit.add(x, x) == circuit.multiply(circuit.number(2), x)
+    True
+    """
+
+    def __init__(self, *, almost_everywhere: bool = False) -> None:
+        self.almost_everywhere = almost_everywhere
+        self.nodes: list[Node] = []
+        self._known: dict[Node, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def _node(self, kind: str, args: Iterable[int] = (), value: Any = None) -> int:
+        node = Node(kind, tuple(args), value)
+        found = self._known.get(node)
+        if found is None:
+            found = self._known[node] = len(self.nodes)
+            self.nodes.append(node)
+        return found
+
+    # ------------------------------------------------------------ leaves
+
+    def number(self, value: Any) -> int:
+        """Return the node of an exact number."""
+        return self._node(NUMBER, (), Fraction(value))
+
+    def variable(self, name: str) -> int:
+        """Return the node of a variable."""
+        return self._node(VARIABLE, (), name)
+
+    def constant(self, value: Any) -> int:
+        """Return the node of a SymPy constant such as pi."""
+        return self._node(CONSTANT, (), value)
+
+    def as_number(self, node: int) -> Fraction | None:
+        """Return the number that a node is, or None."""
+        kind, _, value = self.nodes[node]
+        return value if kind == NUMBER else None
+
+    # ------------------------------------------------------- arithmetic
+
+    def add(self, *terms: int) -> int:
+        """Add nodes; equal terms are counted, numbers are added up."""
+        total, counts = Fraction(0), {}
+        for term in terms:
+            factor, rest = self._with_coefficient(term)
+            if rest is None:
+                total += factor
+            else:
+                counts[rest] = counts.get(rest, 0) + factor
+        parts = [self.scale(c, rest) for rest, c in sorted(counts.items()) if c]
+        if total or not parts:
+            parts.append(self.number(total))
+        return parts[0] if len(parts) == 1 else self._node(ADD, parts)
+
+    def _with_coefficient(self, node: int) -> tuple[Fraction, int | None]:
+        kind, args, value = self.nodes[node]
+        if kind == NUMBER:
+            return value, None
+        if kind == MULTIPLY:
+            factor = self.as_number(args[0])
+            if factor is not None:
+                rest = args[1:]
+                return factor, rest[0] if len(rest) == 1 else self._node(MULTIPLY, rest)
+        return Fraction(1), node
+
+    def scale(self, factor: Any, node: int) -> int:
+        """Multiply a node by a number."""
+        return node if factor == 1 else self.multiply(self.number(factor), node)
+
+    def negative(self, node: int) -> int:
+        """Return minus a node."""
+        return self.scale(-1, node)
+
+    def subtract(self, first: int, second: int) -> int:
+        """Return the difference of two nodes."""
+        return self.add(first, self.negative(second))
+
+    def multiply(self, *factors: int) -> int:
+        """Multiply nodes; the exponents of equal bases are added, numbers multiplied."""
+        total, powers = Fraction(1), {}
+        for factor in self._flattened(factors):
+            kind, args, value = self.nodes[factor]
+            if kind == NUMBER:
+                total *= value
+            else:
+                # Only whole powers are added up: sqrt(x) sqrt(x) is x where x >= 0 alone.
+                whole = kind == POWER and value.denominator == 1
+                base, exponent = (args[0], value) if whole else (factor, Fraction(1))
+                powers[base] = powers.get(base, 0) + exponent
+        if not total:
+            return self.number(0)
+        merged = self._merged_choices(powers)
+        if merged is not None:
+            return self.multiply(self.number(total), *merged)
+        parts = [self.power(base, e) for base, e in sorted(powers.items()) if e]
+        if total != 1 or not parts:
+            # The number comes first, by which `_with_coefficient` finds it.
+            parts.insert(0, self.number(total))
+        return parts[0] if len(parts) == 1 else self._node(MULTIPLY, parts)
+
+    def _merged_choices(self, powers: dict[int, Fraction]) -> list[int] | None:
+        """Multiply choices by one condition branch by branch; None where there are none."""
+        groups: dict[int, list[int]] = {}
+        for base, exponent in powers.items():
+            if exponent and self.nodes[base].kind == SELECT:
+                groups.setdefault(self.nodes[base].args[0], []).append(base)
+        if all(len(group) < 2 for group in groups.values()):
+            return None
+        chosen = {base for group in groups.values() if len(group) > 1 for base in group}
+        parts = [self.power(b, e) for b, e in sorted(powers.items()) if e and b not in chosen]
+        for condition, group in groups.items():
+            if len(group) > 1:
+                branches = [
+                    self.multiply(
+                        *(self.power(self.nodes[base].args[k], powers[base]) for base in group)
+                    )
+                    for k in (1, 2)
+                ]
+                parts.append(self.select(condition, *branches))
+        return parts
+
+    def _flattened(self, factors: Iterable[int]) -> Iterator[int]:
+        for factor in factors:
+            kind, args, _ = self.nodes[factor]
+            if kind == MULTIPLY:
+                yield from args
+            else:
+                yield factor
+
+    def divide(self, first: int, second: int) -> int:
+        """Return the quotient of two nodes."""
+        return self.multiply(first, self.power(second, -1))
+
+    def power(self, base: int, exponent: Any) -> int:
+        """Return a rational power of a node.
+
+        Raises:
+            UnsupportedError: A division by the number 0, or an even root of a negative number.
+        """
+        exponent = Fraction(exponent)
+        kind, args, value = self.nodes[base]
+        if exponent == 0:
+            return self.number(1)
+        if exponent == 1:
+            return base
+        if kind == NUMBER:
+            return self._power_of_number(value, exponent)
+        if kind == SELECT and exponent > 0:
+            return self.select(args[0], *(self.power(arg, exponent) for arg in args[1:]))
+        if kind == MULTIPLY and exponent.denominator > 1:
+            return self._root_of_product(base, exponent)
+        if kind == EXP:
+            return self.exp(self.scale(exponent, args[0]))
+        if kind == POWER and exponent.denominator == 1 and value.denominator == 1:
+            return self.power(args[0], value * exponent)
+        if kind == POWER and value.numerator % 2 == 0 and value.denominator == 1:
+            # (u^2)^(1/2) = |u|
+            if exponent.denominator % 2 == 0:
+                return self.power(self.absolute(args[0]), value * exponent)
+        elif kind == POWER and value * exponent == 1:
+            return args[0]  # (u^(1/2))^2 = u, where it is defined
+        elif kind == POWER and exponent.denominator == 1:
+            return self.power(args[0], value * exponent)
+        return self._node(POWER, (base,), exponent)
+
+    def _root_of_product(self, base: int, exponent: Fraction) -> int:
+        """Take what is never negative out of a root: positive numbers, exponentials, squares."""
+        outside, inside = [], []
+        for factor in self.nodes[base].args:
+            kind, _, value = self.nodes[factor]
+            square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
+            known = (kind == NUMBER and value > 0) or kind == EXP or square
+            (outside if known else inside).append(factor)
+        if not outside:
+            return self._node(POWER, (base,), exponent)
+        rest = [self.power(self.multiply(*inside), exponent)] if inside else []
+        return self.multiply(*(self.power(factor, exponent) for factor in outside), *rest)
+
+    def _power_of_number(self, value: Fraction, exponent: Fraction) -> int:
+        if not value and exponent < 0:
+            raise UnsupportedError("a division by zero: a part of the expression is 1/0")
+        if exponent.denominator == 1:
+            bits = max(value.numerator.bit_length(), value.denominator.bit_length())
+            if abs(exponent) * bits > MOST_BITS:
+                raise UnsupportedError(f"the number ({value})**({exponent}) is too large")
+            return self.number(value**exponent)
+        if value < 0 and exponent.denominator % 2 == 0:
+            raise UnsupportedError(f"({value})**({exponent}) is not a real number")
+        root = sp.Rational(value.numerator, value.denominator) ** sp.Rational(
+            1, exponent.denominator
+        )
+        if root.is_Rational:
+            return self.power(self.number(Fraction(int(root.p), int(root.q))), exponent.numerator)
+        return self._node(POWER, (self.number(value),), exponent)
+
+    def root(self, node: int) -> int:
+        """Return the square root of a node."""
+        return self.power(node, Fraction(1, 2))
+
+    # -------------------------------------------------------- functions
+
+    def exp(self, node: int) -> int:
+        """Return the exponential of a node."""
+        if self.as_number(node) == 0:
+            return self.number(1)
+        kind, args, _ = self.nodes[node]
+        return args[0] if kind == LOG else self._node(EXP, (node,))
+
+    def log(self, node: int) -> int:
+        """Return the natural logarithm of a node."""
+        if self.as_number(node) == 1:
+            return self.number(0)
+        kind, args, _ = self.nodes[node]
+        return args[0] if kind == EXP else self._node(LOG, (node,))
+
+    def sin(self, node: int) -> int:
+        """Return the sine of a node."""
+        return self.number(0) if self.as_number(node) == 0 else self._node(SIN, (node,))
+
+    def cos(self, node: int) -> int:
+        """Return the cosine of a node."""
+        return self.number(1) if self.as_number(node) == 0 else self._node(COS, (node,))
+
+    def general_power(self, base: int, exponent: int) -> int:
+        """Return base^exponent for any two nodes: exp(exponent log base) where it is no number."""
+        known = self.as_number(exponent)
+        if known is not None:
+            return self.power(base, known)
+        return self.exp(self.multiply(exponent, self.log(base)))
+
+    def call(self, function: Any, *args: int) -> int:
+        """Apply a SymPy function that has no spelling in this alphabet."""
+        return self._node(CALL, args, function)
+
+    # ------------------------------------------------ conditions, choices
+
+    @property
+    def true(self) -> int:
+        """The condition that always holds."""
+        return self._node(AND)
+
+    @property
+    def false(self) -> int:
+        """The condition that never holds."""
+        return self._node(NOT, (self.true,))
+
+    def positive(self, node: int) -> int:
+        """Return the condition node > 0."""
+        known = self.as_number(node)
+        if known is not None:
+            return self.true if known > 0 else self.false
+        kind, args, value = self.nodes[node]
+        if kind == EXP:
+            return self.true
+        if kind == MULTIPLY:
+            kept = self._signed_factors(args)
+            if kept != list(args):
+                return self.positive(self.multiply(*kept))
+            if self.almost_everywhere and len(args) <= MOST_FACTORS:
+                return self._sign_of_product(args)
+        if kind == SELECT:
+            # A choice is positive where the chosen branch is: relu(z) > 0 where z > 0.
+            condition, first, second = args
+            parts = self.positive(first), self.positive(second)
+            return self.either(
+                self.both(condition, parts[0]), self.both(self.negation(condition), parts[1])
+            )
+        if kind == POWER and value.denominator % 2 == 1 and value.numerator % 2 == 1:
+            return self.positive(args[0])
+        if self.almost_everywhere and self._leads_negative(node):
+            return self.negation(self._node(POSITIVE, (self.negative(node),)))
+        return self._node(POSITIVE, (node,))
+
+    def _sign_of_product(self, args: tuple[int, ...]) -> int:
+        """A product is positive where its first factor and the rest have one sign."""
+        first, rest = self.positive(args[0]), self.positive(self.multiply(*args[1:]))
+        neither = self.both(self.negation(first), self.negation(rest))
+        return self.either(self.both(first, rest), neither)
+
+    def _signed_factors(self, args: tuple[int, ...]) -> list[int]:
+        """Drop factors that do not change the sign of a product."""
+        kept = []
+        for factor in args:
+            kind, _, value = self.nodes[factor]
+            square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
+            if kind == NUMBER and abs(value) != 1:
+                kept.append(self.number(1 if value > 0 else -1))
+            elif not (kind == EXP or (square and self.almost_everywhere)):
+                kept.append(factor)
+        return kept if kept else [self.number(1)]
+
+    def _leads_negative(self, node: int) -> bool:
+        kind, args, _ = self.nodes[node]
+        first = self.nodes[args[0]] if kind in (ADD, MULTIPLY) else self.nodes[node]
+        if kind == ADD and first.kind == MULTIPLY:
+            first = self.nodes[first.args[0]]
+        return first.kind == NUMBER and first.value < 0
+
+    def zero(self, node: int) -> int:
+        """Return the condition node = 0."""
+        known = self.as_number(node)
+        if known is not None:
+            return self.false if known else self.true
+        if self.almost_everywhere:
+            return self.false
+        return self._node(ZERO, (node,))
+
+    def negation(self, condition: int) -> int:
+        """Return the condition that another does not hold."""
+        kind, args, _ = self.nodes[condition]
+        return args[0] if kind == NOT else self._node(NOT, (condition,))
+
+    def both(self, *conditions: int) -> int:
+        """Return the condition that all given ones hold."""
+        parts: set[int] = set()
+        for condition in conditions:
+            kind, args, _ = self.nodes[condition]
+            parts.update(args if kind == AND else (condition,))
+        if any(self.negation(part) in parts for part in parts):
+            return self.false
+        signs = [self.nodes[part].args[0] for part in parts if self.nodes[part].kind == POSITIVE]
+        if any(self.negative(node) in signs for node in signs):
+            return self.false
+        return parts.pop() if len(parts) == 1 else self._node(AND, sorted(parts))
+
+    def either(self, *conditions: int) -> int:
+        """Return the condition that one of the given ones holds."""
+        return self.negation(self.both(*map(self.negation, conditions)))
+
+    def select(self, condition: int, first: int, second: int) -> int:
+        """Return `first` where the condition holds, else `second`."""
+        if first == second or condition == self.true:
+            return first
+        if condition == self.false:
+            return second
+        kind, args, _ = self.nodes[condition]
+        if kind == NOT:
+            return self.select(args[0], second, first)
+        if self._chooses_by(condition, first):
+            first = self.nodes[first].args[1]
+        if self._chooses_by(condition, second):
+            second = self.nodes[second].args[2]
+        return first if first == second else self._node(SELECT, (condition, first, second))
+
+    def _chooses_by(self, condition: int, node: int) -> bool:
+        kind, args, _ = self.nodes[node]
+        return kind == SELECT and args[0] == condition
+
+    def absolute(self, node: int) -> int:
+        """Return |node|, as a choice by the node's sign."""
+        known = self.as_number(node)
+        if known is not None:
+            return self.number(abs(known))
+        inner = self.select(self.positive(self.negative(node)), self.negative(node), self.number(0))
+        return self.select(self.positive(node), node, inner)
+
+    def sign(self, node: int) -> int:
+        """Return 1, -1 or 0 by the node's sign."""
+        below = self.select(self.positive(self.negative(node)), self.number(-1), self.number(0))
+        return self.select(self.positive(node), self.number(1), below)
+
+    def maximum(self, first: int, *others: int) -> int:
+        """Return the greatest node; of equal ones the first."""
+        for other in others:
+            first = self.select(self.positive(self.subtract(other, first)), other, first)
+        return first
+
+    def minimum(self, first: int, *others: int) -> int:
+        """Return the least node; of equal ones the first."""
+        for other in others:
+            first = self.select(self.positive(self.subtract(first, other)), other, first)
+        return first
+
+    def apply(self, kind: str, args: Sequence[int], value: Any = None) -> int:
+        """Do the operation of a kind to nodes of this circuit, as a node of it says."""
+        if kind in (NUMBER, VARIABLE, CONSTANT):
+            return self._node(kind, (), value)
+        if kind == POWER:
+            return self.power(args[0], value)
+        if kind == CALL:
+            return self.call(value, *args)
+        return MAKERS[kind](self, *args)
+
+    def copy(self, source: Circuit, outputs: Sequence[int]) -> list[int]:
+        """Do what another circuit does; return the nodes of its outputs.
+
+        >>> first, second = Circuit(), Circuit(almost_everywhere=True)
+        >>> second.copy(first, [first.zero(first.variable("x"))]) == [second.false]
+        True
+        """
+        images: dict[int, int] = {}
+        for node in source.cone(outputs):
+            kind, args, value = source.nodes[node]
+            images[node] = self.apply(kind, [images[arg] for arg in args], value)
+        return [images[node] for node in outputs]
+
+    # ------------------------------------------------------------ walks
+
+    def cone(self, outputs: Iterable[int]) -> list[int]:
+        """Return the nodes that outputs need, themselves included, in order of computation.
+
+        >>> circuit = Circuit()
+        >>> x, y = circuit.variable("x"), circuit.variable("y")
+        >>> circuit.cone([circuit.exp(x)])
+        [0, 2]
+        """
+        found: set[int] = set()
+        stack = list(outputs)
+        while stack:
+            node = stack.pop()
+            if node not in found:
+                found.add(node)
+                stack.extend(self.nodes[node].args)
+        return sorted(found)
+
+    def variables(self, outputs: Iterable[int]) -> list[str]:
+        """Return the names of the variables that outputs depend on, in order."""
+        nodes = (self.nodes[node] for node in self.cone(outputs))
+        return [node.value for node in nodes if node.kind == VARIABLE]
+
+    def evaluate_sympy(self, function: Any, *args: int) -> int:
+        """Apply a function of SymPy expressions, such as a derivative, to nodes."""
+        from symgrad.lowering import lowered
+
+        names = [sp.Dummy(f"u{k}", real=True) for k, _ in enumerate(args)]
+        return lowered(self, function(*names), dict(zip(names, args, strict=True)))
+
+    def gradient(self, output: int, variables: Sequence[int]) -> list[int]:
+        """Differentiate a node by variables, in one sweep from the output back.
+
+        A choice passes the derivative to the branch that is taken; conditions have none.
+
+        >>> circuit = Circuit()
+        >>> x = circuit.variable("x")
+        >>> circuit.gradient(circuit.multiply(x, x), [x]) == [circuit.scale(2, x)]
+        True
+        """
+        below = set(variables)
+        active = []
+        for node in self.cone([output]):
+            if node in below or not below.isdisjoint(self.nodes[node].args):
+                below.add(node)
+                active.append(node)
+        adjoints: dict[int, list[int]] = {output: [self.number(1)]}
+        for node in reversed(active):
+            if node not in adjoints or node in variables:
+                continue
+            adjoint = self.add(*adjoints.pop(node))
+            for argument, local in self._locals(node, below):
+                adjoints.setdefault(argument, []).append(self.multiply(adjoint, local))
+        return [self.add(*adjoints.get(v, [self.number(0)])) for v in variables]
+
+    def _locals(self, node: int, active: set[int]) -> Iterator[tuple[int, int]]:
+        kind, args, value = self.nodes[node]
+        if kind == ADD:
+            yield from ((arg, self.number(1)) for arg in args if arg in active)
+        elif kind == MULTIPLY:
+            for k, arg in enumerate(args):
+                if arg in active:
+                    yield arg, self.multiply(*args[:k], *args[k + 1 :])
+        elif kind == POWER:
+            yield args[0], self.scale(value, self.power(args[0], value - 1))
+        elif kind == EXP:
+            yield args[0], node
+        elif kind == LOG:
+            yield args[0], self.power(args[0], -1)
+        elif kind == SIN:
+            yield args[0], self.cos(args[0])
+        elif kind == COS:
+            yield args[0], self.negative(self.sin(args[0]))
+        elif kind == SELECT:
+            condition, first, second = args
+            one, none = self.number(1), self.number(0)
+            for arg, local in ((first, (one, none)), (second, (none, one))):
+                if arg in active:
+                    yield arg, self.select(condition, *local)
+        elif kind == CALL:
+            yield from self._locals_of_call(args, value, active)
+
+    def _locals_of_call(
+        self, args: tuple[int, ...], function: Any, active: set[int]
+    ) -> Iterator[tuple[int, int]]:
+        for k, arg in enumerate(args):
+            if arg in active:
+
+                def slope(*names: Any, at: int = k) -> Any:
+                    return function(*names).diff(names[at])
+
+                yield arg, self.evaluate_sympy(slope, *args)
+
+
+#: How nodes of the kinds without a value are made.
+MAKERS: dict[str, Callable[..., int]] = {
+    ADD: Circuit.add,
+    MULTIPLY: Circuit.multiply,
+    EXP: Circuit.exp,
+    LOG: Circuit.log,
+    SIN: Circuit.sin,
+    COS: Circuit.cos,
+    SELECT: Circuit.select,
+    POSITIVE: Circuit.positive,
+    ZERO: Circuit.zero,
+    NOT: Circuit.negation,
+    AND: Circuit.both,
+}

@@ -1,0 +1,186 @@
+"""Is this gradient right? Proved, or refuted with a witness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from symgrad.circuit import Circuit
+from symgrad.errors import checks_options
+from symgrad.formula import Formula
+from symgrad.gradient import Gradient, gradient
+from symgrad.shapes import name_of, worded
+from symgrad.verification import claims
+from symgrad.verification.ladder import Outcome, decide
+from symgrad.verification.problem import Problem, deadline
+from symgrad.verification.settings import Setting, domains, sizes_for
+from symgrad.verification.verdict import (
+    AGREES,
+    PROVED,
+    REFUTED,
+    Kink,
+    Verdict,
+    Witness,
+    check_require,
+    check_timeout,
+)
+
+#: Seconds that one call may take.
+TIMEOUT = 60.0
+
+__all__ = ["Kink", "Verdict", "Witness", "verify"]
+
+
+@checks_options
+def verify(
+    loss: Any,
+    wrt: Any,
+    claim: Any,
+    domain: Mapping[Any, Any] | None = None,
+    require: str | None = None,
+    *,
+    timeout: float = TIMEOUT,
+) -> Any:
+    """Tell whether a claimed gradient is right: proved, agreeing, or refuted with a witness.
+
+    Args:
+        loss: A scalar Formula or bare SymPy.
+        wrt: The name or symbol of a variable, or a list of them.
+        claim: What was derived by hand, in the shape of the variable: SymPy, a Formula, or ordered
+            definitions, a list of `(name, expression)` of which `d` and the variable's name is the
+            claim (or else the last one). It may name the loss's own definitions: `Z1`, `H1`,
+            `Yhat`, `delta2`. For a list of variables: a mapping by name, or definitions with all.
+        domain: Where variables lie: name or symbol to `(low, high)`. Others lie anywhere that
+            their assumptions allow.
+        require: `"proved"` makes `bool()` of the verdict False for anything less.
+        timeout: Seconds for one variable.
+
+    Returns:
+        A `Verdict`; for a list of variables a mapping of verdicts by name.
+
+    Raises:
+        OptionError: An unknown name, a wrong domain, no claim for a variable.
+        ShapeError: Shapes do not fit in the loss or inside the claim.
+        UnsupportedError: No derivative by the rules, an operation that is not real-valued
+            mathematics, or time was up before a single comparison.
+
+    A witness is a point at which the two differ by more than 50 digits can hide. A proof is an
+    evaluation modulo a prime, in which equal functions have equal values and others differ with
+    the stated chance; see `symgrad.verification.field`.
+
+    >>> w, x, y = sp.symbols("w x y", real=True)
+    >>> loss = (sp.tanh(w * x) - y) ** 2
+    >>> verify(loss, w, 2 * (sp.tanh(w * x) - y) * x / sp.cosh(w * x) ** 2).status
+    'proved'
+    >>> wrong = verify(loss, w, 2 * (sp.tanh(w * x) - y) * x)
+    >>> wrong.status, bool(wrong)
+    ('refuted', False)
+    """
+    check_require(require)
+    seconds = check_timeout(timeout)
+    formula = Formula.of(loss)
+    several = isinstance(wrt, (list, tuple, set, frozenset))
+    names = [name_of(each) for each in (wrt if several else [wrt])]
+    derived = gradient(formula, names if several else [wrt])
+    given = claims.by_variable(claim, names) if several else {names[0]: claim}
+    inside = domains(domain, formula.inputs)
+    verdicts = {
+        name: replace(_verdict(derived, name, given[name], inside, seconds), require=require)
+        for name in names
+    }
+    return verdicts if several else verdicts[names[0]]
+
+
+def _verdict(
+    derived: Gradient, name: str, claim: Any, domain: Mapping[str, Any], seconds: float
+) -> Verdict:
+    lines = claims.lines_of(claim, name)
+    check = deadline(seconds)
+    sizes = derived.graph.sizes
+    found: list[tuple[dict[str, int], Any]] = []
+    for choice in range(2 if sizes else 1):
+        chosen = sizes_for(sizes, choice)
+        outcome = _at_sizes(derived, name, lines, chosen, domain, check)
+        found.append((chosen, outcome))
+        if isinstance(outcome, Verdict):
+            return outcome
+        if outcome.status == REFUTED:
+            found = found[-1:]
+            break
+    return _joined(name, found)
+
+
+def _joined(name: str, found: Sequence[tuple[dict[str, int], Outcome]]) -> Verdict:
+    """Join what holds at several sizes."""
+    outcomes = [outcome for _, outcome in found]
+    worst = max(outcomes, key=lambda outcome: (PROVED, AGREES, REFUTED).index(outcome.status))
+    bounds = [outcome.log2_bound for outcome in outcomes if outcome.log2_bound is not None]
+    return Verdict(
+        variable=name,
+        status=worst.status,
+        method=worst.method,
+        witness=worst.witness,
+        kinks=worst.kinks,
+        points=sum(outcome.points for outcome in outcomes),
+        log2_bound=max(bounds) + 1 if bounds and worst.status == PROVED else None,
+        sizes=tuple(sizes for sizes, _ in found if sizes),
+        notes=tuple(dict.fromkeys(note for outcome in outcomes for note in outcome.notes)),
+    )
+
+
+def _at_sizes(
+    derived: Gradient,
+    name: str,
+    lines: claims.Lines,
+    sizes: Mapping[str, int],
+    domain: Mapping[str, Any],
+    check: Callable[[], None],
+) -> Any:
+    setting = Setting(Circuit(), derived.graph.inputs, sizes, domain)
+    write = setting.writer()
+    named: dict[str, Any] = dict(setting.tables)
+    for symbol, expression in derived.graph:
+        named[name_of(symbol)] = write.define(symbol, expression)
+    output = derived[name].output
+    wanted = write.values[output]
+    loss = named[name_of(derived.loss.output)]
+    # The gradient itself is what is asked for; a claim that names it would prove nothing.
+    known = {key: value for key, value in named.items() if key != name_of(output)}
+    value, _ = claims.written(lines, setting, known)
+    value = _fitted(value, wanted)
+    if np.shape(value) != np.shape(wanted):
+        return _of_other_shape(name, np.shape(value), np.shape(wanted))
+    rank = len(derived[name].shape)
+    entries = [place[: max(rank, 0)] for place in np.ndindex(*np.shape(wanted))]
+    problem = Problem(
+        setting.circuit,
+        tuple(int(node) for node in np.ravel(wanted)),
+        tuple(int(node) for node in np.ravel(value)),
+        tuple(entries) if rank else ((),),
+        setting.ranges,
+        (int(np.ravel(loss)[0]),),
+        setting.tables,
+    )
+    return decide(problem, check)
+
+
+def _fitted(value: Any, wanted: Any) -> Any:
+    """A 1x1 matrix is a scalar, a scalar zero is a matrix of zeros."""
+    if np.size(value) == 1 and np.size(wanted) == 1:
+        return np.reshape(np.asarray(value, dtype=object), np.shape(wanted))
+    return value
+
+
+def _of_other_shape(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> Verdict:
+    note = f"the claim is {worded(given)}, the gradient by `{name}` is {worded(wanted)}"
+    if given == wanted[::-1]:
+        note += "; transpose the claim"
+    return Verdict(name, REFUTED, "shape", notes=(note,))
+
+
+def all_hold(verdicts: Iterable[Verdict]) -> bool:
+    """Tell whether no verdict fails what was required of it."""
+    return all(map(bool, verdicts))

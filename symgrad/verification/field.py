@@ -1,0 +1,519 @@
+"""Evaluation of circuits in a prime field, under which equal functions get equal values.
+
+Variables become random residues. An exponential becomes a residue, too, and here lies the point:
+exp(u) and exp(v) may be chosen freely only where u and v are independent. So every argument is
+first expressed, if it can be, as a rational combination of the arguments before it, found by
+linear algebra on the values; then exp(2u - v) is exp(u)^2/exp(v). A logarithm log(U) is likewise
+compared by its differential dU/U with all logarithms and exponentials before it, so that
+log(1 + exp(-z)) becomes log(1 + exp(z)) - z. Sines and cosines are exponentials of i times their
+argument. What is left are algebraically independent generators (Ax, "On Schanuel's conjectures",
+proves that for exponentials of functions without a rational relation), so that the lanes are
+random points of a rational function, and the Schwartz-Zippel lemma bounds the chance that a
+non-zero one vanishes on all of them.
+
+Two values that agree on every lane are merged to one node, so that conditions, choices and
+arguments meet as soon as they are equal, however they were written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad import circuit as ops
+from symgrad.circuit import Circuit
+from symgrad.errors import UnsupportedError
+from symgrad.verification.modular import Lanes, Prime, Relations, rational
+
+#: So many more lanes than generators: a relation that holds on all of them is no accident.
+SPARE = 24
+#: A generator of an exponential is a 16th power, so that exp(u/16) is one of its roots.
+DEGREE = 16
+#: Functions that are odd: f(-u) = -f(u); and even ones.
+ODD = (sp.erf, sp.atan, sp.asin, sp.erfi, sp.Si)
+EVEN = (sp.besselj,)
+
+
+class Undecided(Exception):
+    """This field cannot tell; the text says why."""
+
+
+class TooFewLanes(Undecided):
+    """Roots do not exist on enough lanes: try again with more."""
+
+
+class _Drop(Exception):
+    """Some lanes have no square root; carries the lanes that have one."""
+
+    def __init__(self, there: Lanes) -> None:
+        super().__init__()
+        self.there = there
+
+
+@dataclass
+class Pair:
+    """Two values a and m with m = exp(a), one of them chosen at random.
+
+    Attributes:
+        a: The additive side, the argument of an exponential or the value of a logarithm.
+        m: The multiplicative side.
+        slope: dm/m, for random differentials of all generators.
+        node: The node of a, where a was given and m drawn; None where m was given.
+        of: The node of m, where m was given.
+        roots: Known roots of m by their degree, a power of two.
+    """
+
+    a: Lanes
+    m: Lanes
+    slope: Lanes
+    node: int | None = None
+    of: int | None = None
+    roots: dict[int, Lanes] = field(default_factory=dict)
+
+
+class Evaluation:
+    """One evaluation of circuits on many lanes.
+
+    Attributes:
+        prime: The field.
+        circuit: What was evaluated, in its form almost everywhere; its nodes are merged by value.
+        values: The residues of each of its nodes.
+        signs: For conditions u > 0 whose truth is fixed: the truth, by their number.
+    """
+
+    def __init__(
+        self,
+        prime: Prime,
+        lanes: int,
+        *,
+        signs: Mapping[int, bool] | None = None,
+        check: Callable[[], None] = lambda: None,
+        sign_of: Callable[[Any], int] | None = None,
+    ) -> None:
+        self.prime, self.lanes = prime, lanes
+        self.circuit = Circuit(almost_everywhere=True)
+        self.values: list[Lanes] = []
+        self.signs = dict(signs or {})
+        self._check, self._sign_of = check, sign_of
+        self._random = np.random.default_rng(20_240_229)
+        self._p = np.uint64(prime.p)
+        self._by_value: dict[tuple[bool, bytes], int] = {}
+        self._keyed: dict[Any, Lanes] = {}
+        self._atoms: list[int] = []
+        self._differentials: dict[int, Lanes] = {}
+        #: How exponentials, logarithms and turns depend on the pairs, by node.
+        self.exponents: dict[int, Mapping[int, Fraction]] = {}
+        self.pairs: list[Pair] = []
+        self.angles: list[Pair] = []
+        self._sums, self._products, self._turns = (Relations(prime) for _ in range(3))
+        for condition in (self.circuit.true, self.circuit.false):
+            self._settled(condition)
+
+    # -------------------------------------------------------------- taking in
+
+    def take(self, source: Circuit, outputs: Iterable[int]) -> list[int]:
+        """Evaluate outputs of a circuit; equal values come back as equal nodes.
+
+        Raises:
+            Undecided: Something that this field cannot evaluate.
+        """
+        outputs = list(outputs)
+        images: dict[int, int] = {}
+        for count, node in enumerate(source.cone(outputs)):
+            if count % 64 == 0:
+                self._check()
+            kind, args, value = source.nodes[node]
+            try:
+                made = self.circuit.apply(kind, [images[arg] for arg in args], value)
+            except UnsupportedError as error:
+                raise Undecided(str(error)) from None
+            images[node] = self._settled(made)
+        return [images[node] for node in outputs]
+
+    @property
+    def spare(self) -> int:
+        """How many lanes there are beyond those that the relations use up."""
+        return self.lanes - max(r.rank for r in (self._sums, self._products, self._turns))
+
+    def _settled(self, node: int) -> int:
+        """Evaluate what is new in the circuit, and return the first node of a node's value."""
+        while len(self.values) < len(self.circuit.nodes):
+            new = len(self.values)
+            try:
+                value = self._value(new)
+            except _Drop as drop:
+                self._keep(drop.there)
+                continue
+            except ZeroDivisionError as error:
+                raise Undecided(str(error)) from None
+            self.values.append(value)
+            self._by_value.setdefault(self._mark(new), new)
+        return self._by_value[self._mark(node)]
+
+    def _mark(self, node: int) -> tuple[bool, bytes]:
+        """Return the key of a node's value; conditions are not merged with numbers."""
+        return self.circuit.nodes[node].kind in ops.CONDITIONS, self.values[node].tobytes()
+
+    def _keep(self, lanes: Lanes) -> None:
+        """Go on with some of the lanes alone: everything known is cut down to them."""
+        self.lanes = int(lanes.sum())
+        self.values = [value[lanes] for value in self.values]
+        self._keyed = {key: value[lanes] for key, value in self._keyed.items()}
+        self._differentials = {key: value[lanes] for key, value in self._differentials.items()}
+        self._by_value = {}
+        for node in range(len(self.values)):
+            self._by_value.setdefault(self._mark(node), node)
+        for pair in self.pairs + self.angles:
+            pair.a, pair.m, pair.slope = pair.a[lanes], pair.m[lanes], pair.slope[lanes]
+            pair.roots = {degree: root[lanes] for degree, root in pair.roots.items()}
+        self._sums, self._products, self._turns = (Relations(self.prime) for _ in range(3))
+        for pair in self.pairs:
+            self._sums.add(pair.a)
+            self._products.add(pair.slope)
+        for pair in self.angles:
+            self._turns.add(pair.a)
+
+    def _value(self, node: int) -> Lanes:
+        kind, args, value = self.circuit.nodes[node]
+        p = self._p
+        below = [self.values[arg] for arg in args]
+        if kind == ops.NUMBER:
+            return np.full(self.lanes, self.prime.of(value), dtype=np.uint64)
+        if kind in (ops.VARIABLE, ops.CONSTANT):
+            return self._drawn((kind, str(value)))
+        if kind == ops.ADD:
+            total = below[0]
+            for term in below[1:]:
+                total = (total + term) % p
+            return total
+        if kind in (ops.MULTIPLY, ops.AND):
+            total = np.ones(self.lanes, dtype=np.uint64)
+            for factor in below:
+                total = total * factor % p
+            return total
+        if kind == ops.NOT:
+            return (np.uint64(1) + p - below[0]) % p
+        if kind == ops.SELECT:
+            return (below[2] + below[0] * ((below[1] + p - below[2]) % p)) % p
+        return self._function(node)
+
+    def _function(self, at: int) -> Lanes:
+        kind, args, value = self.circuit.nodes[at]
+        if kind == ops.POWER:
+            if value.denominator > 1:
+                return self._radical(args[0], value)
+            if value < 0 and not self.values[args[0]].all():
+                raise Undecided("a division by what is zero")
+            return self.prime.power(self.values[args[0]], int(value))
+        if kind == ops.EXP:
+            return self._exponential(args[0], at)
+        if kind == ops.LOG:
+            return self._logarithm(args[0], at)
+        if kind in (ops.SIN, ops.COS):
+            return self._turn(kind, args[0], at)
+        if kind == ops.POSITIVE:
+            return self._indicator(args[0])
+        return self._opaque(value, args)
+
+    def _drawn(self, key: Any) -> Lanes:
+        """Return the random residues under a key: drawn once, never zero."""
+        if key not in self._keyed:
+            self._keyed[key] = self._fresh()
+        return self._keyed[key]
+
+    def _fresh(self) -> Lanes:
+        return self._random.integers(1, self.prime.p, self.lanes, dtype=np.uint64)
+
+    def _opaque(self, function: Any, args: tuple[int, ...]) -> Lanes:
+        if function in ODD + EVEN and len(args) == 1:
+            flipped = ((self._p - self.values[args[0]]) % self._p).tobytes()
+            opposite = self._by_value.get((False, flipped))
+            known = self._keyed.get((function, opposite))
+            if known is not None and opposite != args[0]:
+                return known if function in EVEN else (self._p - known) % self._p
+        return self._drawn((function, *args))
+
+    # --------------------------------------------------- exponentials, logs
+
+    def _exponential(self, node: int, at: int) -> Lanes:
+        found = self._related(self._sums, self.values[node])
+        if found is None:
+            pair = self._drawn_pair(self.values[node], node)
+            found = {self._new_pair(pair): Fraction(1)}
+        self.exponents[at] = found
+        return self._product(self.pairs, found)
+
+    def _drawn_pair(self, a: Lanes, node: int) -> Pair:
+        root = self._fresh()
+        roots = {2**k: self.prime.power(root, DEGREE >> k) for k in range(1, 5)}
+        return Pair(a, self.prime.power(root, DEGREE), self._fresh(), node, None, roots)
+
+    def _new_pair(self, pair: Pair) -> int:
+        self.pairs.append(pair)
+        self._sums.add(pair.a)
+        self._products.add(pair.slope)
+        return len(self.pairs) - 1
+
+    def _related(self, relations: Relations, vector: Lanes) -> dict[int, Fraction] | None:
+        if self.lanes - relations.rank < SPARE:
+            raise TooFewLanes("too few lanes")
+        self._check()
+        return relations.find(vector)
+
+    def _product(self, pairs: list[Pair], exponents: Mapping[int, Fraction]) -> Lanes:
+        total = np.ones(self.lanes, dtype=np.uint64)
+        for k, exponent in exponents.items():
+            total = total * self._pair_power(pairs, k, exponent) % self._p
+        return total
+
+    def _pair_power(self, pairs: list[Pair], k: int, exponent: Fraction) -> Lanes:
+        pair = pairs[k]
+        even = exponent.denominator & -exponent.denominator
+        base = pair.m if even == 1 else self._even_root(pair, even)
+        odd = exponent.denominator // even
+        if odd > 1:
+            root = self.prime.odd_root(base, odd)
+            if root is None:
+                raise Undecided(f"roots of degree {odd}")
+            base = root
+        return self.prime.power(base, exponent.numerator)
+
+    def _even_root(self, pair: Pair, degree: int) -> Lanes:
+        if degree in pair.roots:
+            return pair.roots[degree]
+        if pair.node is not None:
+            raise Undecided(f"a root of degree {degree} of an exponential")
+        below = pair.m if degree == 2 else self._even_root(pair, degree // 2)
+        pair.roots[degree] = self._square_root(below)
+        return pair.roots[degree]
+
+    def _square_root(self, value: Lanes) -> Lanes:
+        """Take square roots of random signs: which one is meant, no identity may depend on."""
+        root, there = self.prime.root(value)
+        if not there.all():
+            raise _Drop(there)
+        flip = self._random.integers(0, 2, self.lanes, dtype=bool)
+        return np.where(flip, (self._p - root) % self._p, root)
+
+    def _logarithm(self, node: int, at: int) -> Lanes:
+        number = self.circuit.as_number(node)
+        if number is not None:
+            return self._log_of_number(number)
+        exponents, constant, degree = self._factored(node)
+        if constant is None:
+            return self._drawn(("log", node))
+        self.exponents[at] = exponents
+        total = self._times(Fraction(1, degree), self._log_of_number(constant))
+        for k, exponent in exponents.items():
+            total = (total + self._times(exponent, self.pairs[k].a)) % self._p
+        return total
+
+    def _times(self, number: Fraction, value: Lanes) -> Lanes:
+        return value * np.uint64(self.prime.of(number)) % self._p
+
+    def _factored(self, node: int) -> tuple[dict[int, Fraction], Fraction | None, int]:
+        """Write U^N = r times powers of pairs; r is None where U is a constant of another kind."""
+        value, slope = self.values[node], self._differential(node)
+        if not value.all():
+            raise Undecided("a logarithm or a root of what is zero")
+        if not slope.any():
+            return {}, None, 1
+        slope = slope * self.prime.inverse(value) % self._p
+        found = self._related(self._products, slope)
+        if found is None:
+            pair = self._new_pair(Pair(self._fresh(), value, slope, of=node))
+            return {pair: Fraction(1)}, Fraction(1), 1
+        degree = math.lcm(*(c.denominator for c in found.values()))
+        whole = {k: c * degree for k, c in found.items()}
+        below = self.prime.inverse(self._product(self.pairs, whole))
+        ratio = self.prime.power(value, degree) * below % self._p
+        constant = rational(int(ratio[0]), self.prime.p) if (ratio == ratio[0]).all() else None
+        if constant is None or constant <= 0:
+            return {}, None, 1
+        return found, constant, degree
+
+    def _log_of_number(self, number: Fraction) -> Lanes:
+        if number <= 0:
+            raise Undecided(f"the logarithm of {number}")
+        total = np.zeros(self.lanes, dtype=np.uint64)
+        for part, sign in ((number.numerator, 1), (number.denominator, -1)):
+            for q, count in sp.factorint(part).items():
+                term = self._times(Fraction(count * sign), self._drawn(("log", q)))
+                total = (total + term) % self._p
+        return total
+
+    def _radical(self, node: int, exponent: Fraction) -> Lanes:
+        number = self.circuit.as_number(node)
+        if number is not None:
+            return self._root_of_number(number, exponent)
+        exponents, constant, degree = self._factored(node)
+        if constant is None:
+            raise Undecided("a root of an irrational constant")
+        total = self._root_of_number(constant, exponent / degree)
+        powers = {k: c * exponent for k, c in exponents.items()}
+        return total * self._product(self.pairs, powers) % self._p
+
+    def _root_of_number(self, number: Fraction, exponent: Fraction) -> Lanes:
+        if number < 0:
+            raise Undecided(f"a root of {number}")
+        total = np.ones(self.lanes, dtype=np.uint64)
+        for part, sign in ((number.numerator, 1), (number.denominator, -1)):
+            for q, count in sp.factorint(part).items():
+                power = exponent * count * sign
+                total = total * self._prime_power(int(q), power) % self._p
+        return total
+
+    def _prime_power(self, q: int, exponent: Fraction) -> Lanes:
+        key = ("root", q, exponent.denominator)
+        if key not in self._keyed:
+            base = np.full(self.lanes, q % self.prime.p, dtype=np.uint64)
+            rest = exponent.denominator
+            while rest % 2 == 0:
+                root, there = self.prime.root(base)
+                if not there.all():
+                    raise Undecided(f"the square root of {q} in this field")
+                # The square roots of one number differ by their sign alone, on every lane.
+                flip = self._random.integers(0, 2, self.lanes, dtype=bool)
+                base, rest = np.where(flip, (self._p - root) % self._p, root), rest // 2
+            if rest > 1:
+                odd = self.prime.odd_root(base, rest)
+                if odd is None:
+                    raise Undecided(f"a root of degree {rest}")
+                base = odd
+            self._keyed[key] = base
+        return self.prime.power(self._keyed[key], exponent.numerator)
+
+    def _turn(self, kind: str, node: int, at: int) -> Lanes:
+        """Write sin and cos by y = exp(i u), with the square root of -1 of the field."""
+        if not self.angles:
+            self._new_angle(self._half_turn())
+        found = self._related(self._turns, self.values[node])
+        if found is None:
+            found = {self._new_angle(self._drawn_pair(self.values[node], node)): Fraction(1)}
+        self.exponents[at] = found
+        y = self._product(self.angles, found)
+        inverse = self.prime.inverse(y)
+        if kind == ops.COS:
+            return self._times(Fraction(1, 2), (y + inverse) % self._p)
+        below = pow(2 * self.prime.imaginary_unit, -1, self.prime.p)
+        return (y + self._p - inverse) % self._p * np.uint64(below) % self._p
+
+    def _half_turn(self) -> Pair:
+        """Return the pair of pi: exp(i pi) = -1."""
+        eighth = self.prime.eighth_root
+        known = {1: self.prime.p - 1, 2: pow(eighth, 2, self.prime.p), 4: eighth}
+        full = {k: np.full(self.lanes, r, dtype=np.uint64) for k, r in known.items()}
+        at = self._drawn((ops.CONSTANT, "pi"))
+        return Pair(at, full[1], np.zeros(self.lanes, dtype=np.uint64), -1, None, full)
+
+    def _new_angle(self, pair: Pair) -> int:
+        self.angles.append(pair)
+        self._turns.add(pair.a)
+        return len(self.angles) - 1
+
+    # --------------------------------------------------------- conditions
+
+    def _indicator(self, node: int) -> Lanes:
+        """Return the residues of u > 0, the same for all positive multiples of u."""
+        number, sign = self._atom(node)
+        if number < 0:
+            return np.full(self.lanes, int(sign > 0), dtype=np.uint64)
+        if number in self.signs:
+            holds = self.signs[number] == (sign > 0)
+            return np.full(self.lanes, int(holds), dtype=np.uint64)
+        drawn = self._drawn(("sign", number))
+        return drawn if sign > 0 else (np.uint64(1) + self._p - drawn) % self._p
+
+    def _atom(self, node: int) -> tuple[int, int]:
+        """Return the number of the condition u > 0 and u's sign in it; -1 where u is constant."""
+        value = self.values[node]
+        if not value.any():
+            return -1, -1
+        if self._sign_of is not None and not self.circuit.variables([node]):
+            return -1, self._sign_of(self.circuit, node)
+        for number, other in enumerate(self._atoms):
+            ratio = value * self.prime.inverse(self.values[other]) % self._p
+            if (ratio == ratio[0]).all():
+                known = rational(int(ratio[0]), self.prime.p)
+                if known is not None:
+                    return number, 1 if known > 0 else -1
+        self._atoms.append(node)
+        return len(self._atoms) - 1, 1
+
+    @property
+    def atoms(self) -> list[int]:
+        """The nodes u of the conditions u > 0, one for every class of positive multiples."""
+        return list(self._atoms)
+
+    # ------------------------------------------------------- differentials
+
+    def _differential(self, node: int) -> Lanes:
+        """Return du on every lane, for random differentials of the generators."""
+        for below in self.circuit.cone([node]):
+            if below not in self._differentials:
+                self._differentials[below] = self._local_differential(below)
+        return self._differentials[node]
+
+    def _local_differential(self, node: int) -> Lanes:
+        kind, args, exponent = self.circuit.nodes[node]
+        slopes = [self._differentials[arg] for arg in args]
+        values = [self.values[arg] for arg in args]
+        zero = np.zeros(self.lanes, dtype=np.uint64)
+        if kind == ops.NUMBER:
+            return zero
+        if kind == ops.ADD:
+            return sum(slopes, zero) % self._p
+        if kind in (ops.MULTIPLY, ops.AND):
+            total = zero
+            for k, slope in enumerate(slopes):
+                if slope.any():
+                    for factor in values[:k] + values[k + 1 :]:
+                        slope = slope * factor % self._p
+                    total = (total + slope) % self._p
+            return total
+        if kind == ops.NOT:
+            return (self._p - slopes[0]) % self._p
+        if kind == ops.POWER:
+            below = self.values[node] * self.prime.inverse(values[0]) % self._p
+            return self._times(exponent, below * slopes[0] % self._p)
+        if kind == ops.SELECT:
+            chosen = values[0] * slopes[1] + (1 + self._p - values[0]) % self._p * slopes[2]
+            jump = (values[1] + self._p - values[2]) % self._p
+            return (chosen % self._p + slopes[0] * jump) % self._p
+        return self._differential_of_generator(kind, node)
+
+    def _differential_of_generator(self, kind: str, node: int) -> Lanes:
+        known = self.exponents.get(node)
+        if kind == ops.EXP and known is not None:
+            return self.values[node] * self._combined(known, self.pairs) % self._p
+        if kind == ops.LOG and known is not None:
+            total = np.zeros(self.lanes, dtype=np.uint64)
+            for k, c in known.items():
+                at = self.pairs[k].node
+                slope = self._drawn(("da", k)) if at is None else self._differential(at)
+                total = (total + self._times(c, slope)) % self._p
+            return total
+        if kind in (ops.SIN, ops.COS) and known is not None:
+            turn = self._combined(known, self.angles)
+            y = self._product(self.angles, known)
+            unit, inverse = self.prime.imaginary_unit, self.prime.inverse(y)
+            if kind == ops.COS:
+                return self._times(Fraction(1, 2), turn * ((y + self._p - inverse) % self._p))
+            below = pow(2 * unit, -1, self.prime.p)
+            return turn * ((y + inverse) % self._p) % self._p * np.uint64(below) % self._p
+        if kind == ops.POSITIVE:
+            constant = (self.values[node] <= 1).all()
+            return np.zeros(self.lanes, dtype=np.uint64) if constant else self._drawn(("d", node))
+        return self._drawn(("d", node))
+
+    def _combined(self, exponents: Mapping[int, Fraction], pairs: list[Pair]) -> Lanes:
+        total = np.zeros(self.lanes, dtype=np.uint64)
+        for k, c in exponents.items():
+            total = (total + self._times(c, pairs[k].slope)) % self._p
+        return total
