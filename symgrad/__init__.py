@@ -60,6 +60,7 @@ from symgrad.losses import (
     sse,
 )
 from symgrad.training import Fit, load, train
+from symgrad.verification import Kink, Verdict, Witness, verify
 
 __all__ = [
     "Adjoint",
@@ -73,6 +74,7 @@ __all__ = [
     "Formula",
     "Gradient",
     "Graph",
+    "Kink",
     "Network",
     "OptionError",
     "Rule",
@@ -80,6 +82,8 @@ __all__ = [
     "Step",
     "SymgradError",
     "UnsupportedError",
+    "Verdict",
+    "Witness",
     "binary_cross_entropy",
     "broadcast",
     "compile",
@@ -118,4 +122,5 @@ __all__ = [
     "sum_entries",
     "sum_rows",
     "train",
+    "verify",
 ]

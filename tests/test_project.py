@@ -41,6 +41,8 @@ ROOMS = (
     "gradient",
     "layers",
     "losses",
+    "circuit",
+    "lowering",
     "reading",
     "backends",
     "verification",

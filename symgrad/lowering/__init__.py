@@ -47,13 +47,13 @@ def lowered(circuit: Circuit, expression: Any, values: Mapping[Any, Any] | None 
     return Writer(circuit, dict(values or {}))(expression)
 
 
-def table(rows: Any, columns: Any, entry: Callable[[int, int], int]) -> Table:
+def table(shape: tuple[Any, ...], entry: Callable[[int, int], Any]) -> Table:
     """Return the table whose entry at (i, j) is entry(i, j).
 
-    >>> table(1, 2, lambda i, j: j).tolist()
+    >>> table((1, 2), lambda i, j: j).tolist()
     [[0, 1]]
     """
-    made = np.empty((int(rows), int(columns)), dtype=object)
+    made = np.empty(tuple(map(int, shape)), dtype=object)
     for i, j in np.ndindex(*made.shape):
         made[i, j] = entry(i, j)
     return made
@@ -133,7 +133,7 @@ class SizedNode:
 OWN_WALK = (
     *(sp.Sum, sp.Product, sp.Lambda, sp.Piecewise, Elementwise, ElementwiseApplyFunction),
     *(MatrixElement, sp.FunctionMatrix, UnitMatrix, sp.ZeroMatrix, sp.OneMatrix, sp.Identity),
-    *(Broadcast, sp.Integral, sp.Derivative),
+    *(Broadcast, sp.Integral, sp.Derivative, sp.matrices.immutable.ImmutableDenseMatrix),
 )
 Write = Callable[[Writer, Any], Any]
 WRITERS: dict[type, Write] = {}

@@ -28,7 +28,7 @@ def entrywise(function: Callable[..., int], *tables: Table) -> Table:
     shapes = {each.shape for each in tables}
     if len(shapes) != 1:
         raise ShapeError(f"entries of tables of the shapes {sorted(shapes)}")
-    return table(*tables[0].shape, lambda i, j: function(*(each[i, j] for each in tables)))
+    return table(tables[0].shape, lambda i, j: function(*(each[i, j] for each in tables)))
 
 
 def product(circuit: Circuit, first: Table, second: Table) -> Table:
@@ -37,7 +37,7 @@ def product(circuit: Circuit, first: Table, second: Table) -> Table:
         raise ShapeError(f"a product of the shapes {first.shape} and {second.shape}")
     terms = range(first.shape[1])
     return table(
-        *(first.shape[0], second.shape[1]),
+        (first.shape[0], second.shape[1]),
         lambda i, j: circuit.add(*(circuit.multiply(first[i, k], second[k, j]) for k in terms)),
     )
 
@@ -98,8 +98,8 @@ def inverse(circuit: Circuit, matrix: Table) -> Table:
             part = determinant(circuit, minor(matrix, j, i)) if n > 1 else one
             return circuit.divide(circuit.scale((-1) ** (i + j), part), whole)
 
-        return table(n, n, entry)
-    identity = table(n, n, lambda i, j: circuit.number(int(i == j)))
+        return table((n, n), entry)
+    identity = table((n, n), lambda i, j: circuit.number(int(i == j)))
     rows = np.concatenate([matrix, identity], axis=1)
     for k in range(n):
         at = next((r for r in range(k, n) if circuit.as_number(rows[r, k]) != 0), None)
@@ -107,12 +107,12 @@ def inverse(circuit: Circuit, matrix: Table) -> Table:
             raise UnsupportedError("the inverse of a singular matrix")
         rows[[k, at]] = rows[[at, k]]
         eliminate(circuit, rows, k, (r for r in range(n) if r != k))
-    return table(n, n, lambda i, j: circuit.divide(rows[i, n + j], rows[i, i]))
+    return table((n, n), lambda i, j: circuit.divide(rows[i, n + j], rows[i, i]))
 
 
 @writes(sp.matrices.immutable.ImmutableDenseMatrix)
 def _explicit(write: Writer, node: Any) -> Table:
-    return table(*node.shape, lambda i, j: write(node[i, j]))
+    return table(node.shape, lambda i, j: write(node[i, j]))
 
 
 @writes(sp.MatrixSymbol)
@@ -168,7 +168,7 @@ def _matrix_power(write: Writer, node: Any) -> Table:
     base, exponent = write(node.base), write.size(node.exp)
     if exponent < 0:
         base, exponent = inverse(write.circuit, base), -exponent
-    identity = table(*base.shape, lambda i, j: write.circuit.number(int(i == j)))
+    identity = table(base.shape, lambda i, j: write.circuit.number(int(i == j)))
     return reduce(partial(product, write.circuit), [base] * exponent, identity)
 
 
@@ -191,19 +191,20 @@ def _constant_matrix(write: Writer, node: Any) -> Table:
     }
     rows, columns = map(write.size, node.shape)
     known = next(value for head, value in entry.items() if isinstance(node, head))
-    return table(rows, columns, lambda i, j: write.circuit.number(known(i, j)))
+    return table((rows, columns), lambda i, j: write.circuit.number(known(i, j)))  # type: ignore[no-untyped-call]
 
 
 @writes(UnitMatrix)
 def _unit(write: Writer, node: Any) -> Table:
     rows, columns, *place = map(write.size, node.args)
-    return table(rows, columns, lambda i, j: write.circuit.number(int([i, j] == place)))
+    return table((rows, columns), lambda i, j: write.circuit.number(int([i, j] == place)))
 
 
 @writes(sp.FunctionMatrix)
 def _function_matrix(write: Writer, node: Any) -> Table:
+    function: Any = node.lamda
     rows, columns = map(write.size, node.shape)
-    return table(rows, columns, lambda i, j: write(node.lamda(sp.Integer(i), sp.Integer(j))))
+    return table((rows, columns), lambda i, j: write(function(sp.Integer(i), sp.Integer(j))))
 
 
 @writes(Elementwise)
@@ -234,13 +235,13 @@ def _sum_entries(write: Writer, node: Any) -> int:
 @writes(SumRows)
 def _sum_rows(write: Writer, node: Any) -> Table:
     matrix = write.below(node)[0]
-    return table(1, matrix.shape[1], lambda _, j: write.circuit.add(*matrix[:, j]))
+    return table((1, matrix.shape[1]), lambda _, j: write.circuit.add(*matrix[:, j]))
 
 
 @writes(SumColumns)
 def _sum_columns(write: Writer, node: Any) -> Table:
     matrix = write.below(node)[0]
-    return table(matrix.shape[0], 1, lambda i, _: write.circuit.add(*matrix[i, :]))
+    return table((matrix.shape[0], 1), lambda i, _: write.circuit.add(*matrix[i, :]))
 
 
 @writes(Softmax, LogSoftmax)
@@ -255,4 +256,4 @@ def _normalised(write: Writer, node: Any) -> Table:
             return circuit.divide(powers[i, j], total)
         return circuit.subtract(matrix[i, j], circuit.log(total))
 
-    return table(*matrix.shape, entry)
+    return table(matrix.shape, entry)

@@ -203,7 +203,7 @@ def _piecewise(write: Writer, node: Any) -> int:
         result = circuit.select(condition, result, nothing)
     for value, condition in reversed(pairs[:-1]):
         result = circuit.select(condition, write(value), result)
-    return result
+    return int(result)
 
 
 class Undefined(sp.Function):
@@ -242,6 +242,23 @@ WRITERS.update(
         sp.Not: _in_circuit(Circuit.negation),
     }
 )
+
+
+@writes(sp.ITE)
+def _if_then_else(write: Writer, node: Any) -> int:
+    circuit, (condition, first, second) = write.circuit, write.below(node)
+    other = circuit.both(circuit.negation(condition), second)
+    return circuit.either(circuit.both(condition, first), other)
+
+
+@writes(sp.Xor)
+def _one_of_two(write: Writer, node: Any) -> int:
+    circuit: Circuit = write.circuit
+    total = circuit.false
+    for part in write.below(node):
+        one = circuit.both(total, circuit.negation(part))
+        total = circuit.either(one, circuit.both(circuit.negation(total), part))
+    return total
 
 
 @writes(BooleanAtom)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.circuit import Circuit
-from symgrad.errors import checks_options
+from symgrad.errors import SymgradError, checks_options
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
 from symgrad.shapes import name_of, worded
@@ -21,6 +21,7 @@ from symgrad.verification.verdict import (
     AGREES,
     PROVED,
     REFUTED,
+    UNDECIDED,
     Kink,
     Verdict,
     Witness,
@@ -56,10 +57,11 @@ def verify(
         domain: Where variables lie: name or symbol to `(low, high)`. Others lie anywhere that
             their assumptions allow.
         require: `"proved"` makes `bool()` of the verdict False for anything less.
-        timeout: Seconds for one variable.
+        timeout: Seconds for the whole call; time spent inside SymPy counts, but is not cut short.
 
     Returns:
-        A `Verdict`; for a list of variables a mapping of verdicts by name.
+        A `Verdict`; for a list of variables a mapping of verdicts by name. There a claim that
+        cannot be read or decided has the status `"undecided"`, and the others their verdicts.
 
     Raises:
         OptionError: An unknown name, a wrong domain, no claim for a variable.
@@ -71,6 +73,7 @@ def verify(
     evaluation modulo a prime, in which equal functions have equal values and others differ with
     the stated chance; see `symgrad.verification.field`.
 
+    >>> import sympy as sp
     >>> w, x, y = sp.symbols("w x y", real=True)
     >>> loss = (sp.tanh(w * x) - y) ** 2
     >>> verify(loss, w, 2 * (sp.tanh(w * x) - y) * x / sp.cosh(w * x) ** 2).status
@@ -80,25 +83,34 @@ def verify(
     ('refuted', False)
     """
     check_require(require)
-    seconds = check_timeout(timeout)
+    check = deadline(check_timeout(timeout))
     formula = Formula.of(loss)
     several = isinstance(wrt, (list, tuple, set, frozenset))
     names = [name_of(each) for each in (wrt if several else [wrt])]
-    derived = gradient(formula, names if several else [wrt])
     given = claims.by_variable(claim, names) if several else {names[0]: claim}
+    derived = gradient(formula, names if several else [wrt])
     inside = domains(domain, formula.inputs)
-    verdicts = {
-        name: replace(_verdict(derived, name, given[name], inside, seconds), require=require)
-        for name in names
-    }
+    verdicts = {}
+    for name in names:
+        try:
+            found = _verdict(derived, name, given[name], inside, check)
+        except SymgradError as error:
+            if not several:
+                raise
+            # One claim that cannot be read costs no other its verdict.
+            found = Verdict(name, UNDECIDED, "error", notes=(str(error),))
+        verdicts[name] = replace(found, require=require)
     return verdicts if several else verdicts[names[0]]
 
 
 def _verdict(
-    derived: Gradient, name: str, claim: Any, domain: Mapping[str, Any], seconds: float
+    derived: Gradient,
+    name: str,
+    claim: Any,
+    domain: Mapping[str, Any],
+    check: Callable[[], None],
 ) -> Verdict:
     lines = claims.lines_of(claim, name)
-    check = deadline(seconds)
     sizes = derived.graph.sizes
     found: list[tuple[dict[str, int], Any]] = []
     for choice in range(2 if sizes else 1):

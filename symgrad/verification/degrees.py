@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad import circuit as ops
-from symgrad.verification.field import DEGREE, Evaluation
+from symgrad.verification.field import Evaluation
+from symgrad.verification.generators import DEGREE
 
 #: The numerator's degree, and the denominators with their exponents, by node.
 Degree = tuple[int, dict[int, int]]

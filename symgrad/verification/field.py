@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -29,52 +28,17 @@ import sympy as sp
 from symgrad import circuit as ops
 from symgrad.circuit import Circuit
 from symgrad.errors import UnsupportedError
+from symgrad.verification.generators import (
+    DEGREE,
+    EVEN,
+    ODD,
+    SPARE,
+    Drop,
+    Pair,
+    TooFewLanes,
+    Undecided,
+)
 from symgrad.verification.modular import Lanes, Prime, Relations, rational
-
-#: So many more lanes than generators: a relation that holds on all of them is no accident.
-SPARE = 24
-#: A generator of an exponential is a 16th power, so that exp(u/16) is one of its roots.
-DEGREE = 16
-#: Functions that are odd: f(-u) = -f(u); and even ones.
-ODD = (sp.erf, sp.atan, sp.asin, sp.erfi, sp.Si)
-EVEN = (sp.besselj,)
-
-
-class Undecided(Exception):
-    """This field cannot tell; the text says why."""
-
-
-class TooFewLanes(Undecided):
-    """Roots do not exist on enough lanes: try again with more."""
-
-
-class _Drop(Exception):
-    """Some lanes have no square root; carries the lanes that have one."""
-
-    def __init__(self, there: Lanes) -> None:
-        super().__init__()
-        self.there = there
-
-
-@dataclass
-class Pair:
-    """Two values a and m with m = exp(a), one of them chosen at random.
-
-    Attributes:
-        a: The additive side, the argument of an exponential or the value of a logarithm.
-        m: The multiplicative side.
-        slope: dm/m, for random differentials of all generators.
-        node: The node of a, where a was given and m drawn; None where m was given.
-        of: The node of m, where m was given.
-        roots: Known roots of m by their degree, a power of two.
-    """
-
-    a: Lanes
-    m: Lanes
-    slope: Lanes
-    node: int | None = None
-    of: int | None = None
-    roots: dict[int, Lanes] = field(default_factory=dict)
 
 
 class Evaluation:
@@ -94,7 +58,7 @@ class Evaluation:
         *,
         signs: Mapping[int, bool] | None = None,
         check: Callable[[], None] = lambda: None,
-        sign_of: Callable[[Any], int] | None = None,
+        sign_of: Callable[[Circuit, int], int] | None = None,
     ) -> None:
         self.prime, self.lanes = prime, lanes
         self.circuit = Circuit(almost_everywhere=True)
@@ -147,7 +111,7 @@ class Evaluation:
             new = len(self.values)
             try:
                 value = self._value(new)
-            except _Drop as drop:
+            except Drop as drop:
                 self._keep(drop.there)
                 continue
             except ZeroDivisionError as error:
@@ -297,7 +261,7 @@ class Evaluation:
         """Take square roots of random signs: which one is meant, no identity may depend on."""
         root, there = self.prime.root(value)
         if not there.all():
-            raise _Drop(there)
+            raise Drop(there)
         flip = self._random.integers(0, 2, self.lanes, dtype=bool)
         return np.where(flip, (self._p - root) % self._p, root)
 

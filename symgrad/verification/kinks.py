@@ -13,10 +13,11 @@ import mpmath
 import numpy as np
 
 from symgrad import circuit as ops
+from symgrad.verification.balls import balls
 from symgrad.verification.points import Points, Search
 from symgrad.verification.problem import Problem
 from symgrad.verification.raising import worded
-from symgrad.verification.values import on_points, to_digits
+from symgrad.verification.values import on_points
 from symgrad.verification.verdict import Kink
 
 #: A condition's node is taken as zero where it is this small beside its values nearby.
@@ -55,7 +56,8 @@ def _atoms(problem: Problem) -> list[int]:
 
 def _kink(problem: Problem, points: Points, number: int, zeros: frozenset[int]) -> Kink | None:
     point = {name: float(values[number]) for name, values in points.items()}
-    values = to_digits(problem.circuit, problem.outputs, point, 30, zeros)
+    precise = balls(problem.circuit, problem.outputs, point, 30, zeros)
+    values = {node: number for node, (number, _) in precise.items()}
     if not all(mpmath.isfinite(values[node]) for node in problem.defined):
         return None
     for k, (first, second) in enumerate(zip(problem.derived, problem.claimed, strict=True)):

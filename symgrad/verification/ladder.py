@@ -7,29 +7,24 @@ docs/concepts/verification.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mpmath
 
 from symgrad.errors import UnsupportedError
 from symgrad.verification import proof as proofs
+from symgrad.verification.balls import Ball, balls
 from symgrad.verification.kinks import kinks_of
 from symgrad.verification.points import Search, point_of, search, selection
 from symgrad.verification.problem import Problem, TimeIsUp
-from symgrad.verification.values import LARGEST, to_digits
 from symgrad.verification.verdict import AGREES, PROVED, REFUTED, Kink, Witness
 
-#: Working precisions, in pairs: digits that agree in both are right. The second pair is for
-#: saturated values, in which most digits cancel.
-PRECISIONS = ((60, 90), (300, 450))
+#: Working precisions in digits; the higher ones are for values in which most digits cancel.
+PRECISIONS = (60, 300, 1500)
 #: Relative differences below this are none.
 SMALLEST = mpmath.mpf(10) ** -50
-#: What two precisions differ by is noise; a difference must stand out of it.
-NOISE = mpmath.mpf(10) ** -10
-#: This share of the working digits is trusted, relative to the largest value on the way.
-TRUSTED = 0.8
 
 
 @dataclass(frozen=True)
@@ -54,53 +49,68 @@ def decide(problem: Problem, check: Callable[[], None]) -> Outcome:
     """
     if not problem.differing():
         return Outcome(PROVED, "same form")
-    compared = 0
+    climb = _Climb(problem, check)
     try:
-        found = search(problem, check)
-        witness, compared = _refuted(problem, found, check)
-        if witness is not None:
-            return Outcome(REFUTED, "points", witness, points=compared)
-        if not compared:
+        return climb.outcome()
+    except TimeIsUp:
+        if not climb.compared:
+            raise UnsupportedError(
+                "time was up before the first comparison; give a larger timeout="
+            ) from None
+        notes = ("time was up before a proof",)
+        return Outcome(AGREES, "points", None, climb.kinks, climb.compared, notes=notes)
+
+
+class _Climb:
+    """One way up the ladder; keeps what is known when time is up.
+
+    Attributes:
+        compared: At how many points the two were compared.
+        kinks: The kinks found.
+    """
+
+    def __init__(self, problem: Problem, check: Callable[[], None]) -> None:
+        self.problem, self.check = problem, check
+        self.compared = 0
+        self.kinks: tuple[Kink, ...] = ()
+
+    def outcome(self) -> Outcome:
+        """Go up step by step."""
+        found = search(self.problem, self.check)
+        places = selection(self.problem, found)
+        refuted = self._refuted(found, places)
+        if refuted is not None:
+            return refuted
+        if not self.compared:
             raise UnsupportedError(
                 "the derivative has no finite value at any of the points that were tried; give "
                 "domain={name: (low, high)}"
             )
-        return _proved(problem, found, compared, check)
-    except TimeIsUp:
-        if not compared:
-            raise UnsupportedError(
-                "time was up before the first comparison; give a larger timeout="
-            ) from None
-        return Outcome(AGREES, "points", points=compared, notes=("time was up before a proof",))
+        self.kinks = kinks_of(self.problem, found, self.check)
+        if proofs.almost_everywhere(self.problem):
+            return self._with(PROVED, "same form")
+        proof = proofs.prove(self.problem, self.check)
+        if proof.equal:
+            return replace(self._with(PROVED, "prime field"), log2_bound=proof.log2_bound)
+        # A form that differs refutes nothing: it buys more points.
+        more = [k for k in selection(self.problem, found, more=True) if k not in places]
+        refuted = self._refuted(found, more)
+        if refuted is not None:
+            return refuted
+        return replace(self._with(AGREES, "points"), notes=(f"no proof: {proof.reason}",))
 
+    def _with(self, status: str, method: str) -> Outcome:
+        return Outcome(status, method, None, self.kinks, self.compared)
 
-def _proved(problem: Problem, found: Search, compared: int, check: Callable[[], None]) -> Outcome:
-    try:
-        kinks = kinks_of(problem, found, check)
-        if proofs.almost_everywhere(problem):
-            return Outcome(PROVED, "same form", None, kinks, compared)
-        proof = proofs.prove(problem, check)
-    except TimeIsUp:
-        return Outcome(AGREES, "points", points=compared, notes=("time was up before a proof",))
-    if proof.equal:
-        return Outcome(PROVED, "prime field", None, kinks, compared, proof.log2_bound)
-    return Outcome(AGREES, "points", None, kinks, compared, notes=(f"no proof: {proof.reason}",))
-
-
-def _refuted(
-    problem: Problem, found: Search, check: Callable[[], None]
-) -> tuple[Witness | None, int]:
-    compared = 0
-    for number in selection(problem, found):
-        check()
-        point = point_of(found, number)
-        different = differences(problem, point, check)
-        if different is None:
-            continue
-        compared += 1
-        if different:
-            return witness(problem, _simpler(problem, point, check), check), compared
-    return None, compared
+    def _refuted(self, found: Search, places: Sequence[int]) -> Outcome | None:
+        for number in places:
+            point = point_of(found, number)
+            different = differences(self.problem, point, self.check)
+            self.compared += different is not None
+            if different:
+                shown = witness(self.problem, _simpler(self.problem, point, self.check), self.check)
+                return replace(self._with(REFUTED, "points"), witness=shown, kinks=())
+        return None
 
 
 def differences(
@@ -112,37 +122,35 @@ def differences(
         The places of the entries that differ; None where the derivative is not defined.
     """
     pairs = list(zip(problem.derived, problem.claimed, strict=True))
-    open_places = [k for k, (first, second) in enumerate(pairs) if first != second]
-    found = []
-    for level, digits in enumerate(PRECISIONS):
-        low, high = (
-            to_digits(problem.circuit, problem.outputs, point, each, check=check) for each in digits
-        )
-        needed = (*problem.derived, *problem.defined)
-        if not all(mpmath.isfinite(high[node]) for node in needed):
+    places = [k for k, (first, second) in enumerate(pairs) if first != second]
+    found: list[int] = []
+    for digits in PRECISIONS:
+        values = balls(problem.circuit, problem.outputs, point, digits, check=check)
+        needed = [values[node] for node in (*problem.derived, *problem.defined)]
+        if any(mpmath.isnan(number) and not error for number, error in needed):
             return None
-        with mpmath.workdps(digits[1]):
-            answers = {k: _differ(*pairs[k], low, high, digits[1]) for k in open_places}
-        found += [k for k, answer in answers.items() if answer]
-        open_places = [k for k, answer in answers.items() if answer is None]
-        if not open_places or (found and level):
-            break
-    return sorted(found)
+        sizes = (abs(number) for number, _ in needed if mpmath.isfinite(number))
+        scale = max(sizes, default=mpmath.mpf(0))
+        answers = {k: _differ(values[pairs[k][0]], values[pairs[k][1]], scale) for k in places}
+        found += [k for k in places if answers[k]]
+        places = [k for k in places if answers[k] is None]
+        if found or not places:
+            return sorted(found)
+    return None
 
 
-def _differ(
-    first: int, second: int, low: Mapping[int, Any], high: Mapping[int, Any], digits: int
-) -> bool | None:
-    """Compare two values; None where the working precision does not tell."""
-    a, b = high[first], high[second]
-    if not mpmath.isfinite(b):
-        return True
-    difference = abs(a - b)
-    noise = abs(low[first] - a) + abs(low[second] - b)
-    hidden = mpmath.mpf(10) ** int(-TRUSTED * digits) * high[LARGEST]
-    if difference <= SMALLEST * max(abs(a), abs(b)):
-        return False
-    return True if difference > hidden and noise <= NOISE * difference else None
+def _differ(first: Ball, second: Ball, scale: Any) -> bool | None:
+    """Compare two values; None where the digits do not tell."""
+    (a, error), (b, other) = first, second
+    if mpmath.isnan(a):
+        return None
+    if mpmath.isnan(b):
+        return None if other else True
+    difference, hidden, size = abs(a - b), error + other, max(abs(a), abs(b))
+    if difference > 4 * hidden:
+        return bool(difference > SMALLEST * size)
+    # A value that is zero has no leading digits: it is compared on the scale of the others.
+    return False if hidden <= SMALLEST * max(size, scale) or not hidden else None
 
 
 def _simpler(
@@ -163,7 +171,8 @@ def witness(
 ) -> Witness:
     """Describe how a claim fails at a point; the entry that fails most is shown."""
     places = differences(problem, point, check) or []
-    values = to_digits(problem.circuit, problem.outputs, point, PRECISIONS[0][1])
+    precise = balls(problem.circuit, problem.outputs, point, PRECISIONS[1])
+    values = {node: number for node, (number, _) in precise.items()}
 
     def miss(k: int) -> Any:
         a, b = values[problem.derived[k]], values[problem.claimed[k]]

@@ -120,7 +120,8 @@ def rational(residue: int, p: int) -> Fraction | None:
     first, second = (p, 0), (residue, 1)
     while second[0] > MOST_NUMERATOR:
         quotient = first[0] // second[0]
-        first, second = second, tuple(a - quotient * b for a, b in zip(first, second, strict=True))
+        rest = first[0] - quotient * second[0], first[1] - quotient * second[1]
+        first, second = second, rest
     numerator, denominator = second
     if not denominator or abs(denominator) > MOST_DENOMINATOR:
         return None
@@ -161,7 +162,8 @@ class Relations:
 
     def _reduced(self, vector: Lanes) -> tuple[Lanes, dict[int, int]]:
         p = self.prime.p
-        rest, used = vector, {}
+        rest = vector
+        used: dict[int, int] = {}
         for at, row, own in self._rows:
             factor = int(rest[at])
             if factor:

@@ -33,6 +33,8 @@ MAGNITUDES = (
 LINES = 24
 #: Points to many digits: so many generic ones, and at most so many in all.
 GENERIC, MOST = 8, 64
+#: Of larger circuits fewer points are taken before a proof is tried.
+LARGE = 4000
 
 
 def drawn(names: Iterable[str], ranges: Mapping[str, Range], seed: int = 1) -> tuple[Points, int]:
@@ -242,11 +244,16 @@ def _signs(
         return {atom: np.sign(value) for atom, value in values.items()}
 
 
-def selection(problem: Problem, found: Search) -> list[int]:
+def selection(problem: Problem, found: Search, *, more: bool = False) -> list[int]:
     """Choose the points that are worth many digits.
 
     Generic ones of every magnitude; for every condition one at which it holds and one at which it
     does not; and those at which floating point already sees a difference.
+
+    Args:
+        problem: The problem.
+        found: The points.
+        more: Take three times as many, because no proof was found.
     """
     values = on_points(problem.circuit, problem.outputs, found.points, found.count)
     usable = np.ones(found.count, dtype=bool)
@@ -256,9 +263,11 @@ def selection(problem: Problem, found: Search) -> list[int]:
     suspicious = [int(k) for k in np.flatnonzero(seen & usable)[:GENERIC]]
     chosen: list[int] = []
     first = 0
+    small = len(problem.circuit.cone(problem.outputs)) < LARGE
+    generic = 3 * GENERIC if more else GENERIC if small else GENERIC // 4
     for _, size in MAGNITUDES:
         block = [k for k in range(first, first + size) if usable[k]]
-        chosen += block[: GENERIC if first == 0 else GENERIC // 4]
+        chosen += block[: generic if first == 0 else (generic + 3) // 4]
         first += size
     for holds in found.conditions.values():
         for side in (holds, ~holds):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.circuit import Circuit
-from symgrad.verification.values import to_digits
+from symgrad.verification.balls import balls
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Problem:
     def arrays(self, point: Mapping[str, float]) -> dict[str, Any]:
         """Return a point as people write it: a number or an array for every name."""
         nodes = [int(n) for table in self.tables.values() for n in np.ravel(table)]
-        values = to_digits(self.circuit, nodes, point, 30)
+        values = balls(self.circuit, nodes, point, 30)
         made = {}
         for name, table in self.tables.items():
-            array = np.vectorize(lambda node: float(values[int(node)]), otypes=[float])(table)
+            array = np.vectorize(lambda node: float(values[int(node)][0]), otypes=[float])(table)
             made[name] = array if array.shape else float(array)
         return made or dict(point)
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from symgrad import circuit as ops
 from symgrad.circuit import Circuit
+from symgrad.verification.balls import sign_of_constant
 from symgrad.verification.degrees import log2_of_degree
 from symgrad.verification.feasible import possible
-from symgrad.verification.field import SPARE, Evaluation, TooFewLanes, Undecided
+from symgrad.verification.field import Evaluation
+from symgrad.verification.generators import SPARE, TooFewLanes, Undecided
 from symgrad.verification.modular import PRIMES, Prime
 from symgrad.verification.problem import Problem
-from symgrad.verification.values import sign_of_constant
 
 #: Branches are tried one by one for up to so many conditions: 2^8 evaluations.
 MOST_CONDITIONS = 8

@@ -63,8 +63,8 @@ class Setting:
             self.values[variable.symbol] = self.tables[variable.name] = node
             return
         write = Writer(self.circuit, dict(self.values))
-        shape = tuple(write.size(size) for size in variable.inside)
-        nodes = self._entries(variable, shape, at)
+        rows, columns = (write.size(size) for size in variable.inside)
+        nodes = self._entries(variable, (rows, columns), at)
         self.values[variable.symbol] = nodes
         self.tables[variable.name] = nodes[:, 0] if len(variable.shape) == 1 else nodes
         if variable.origin:
@@ -83,7 +83,7 @@ class Setting:
             place = tuple(sorted((i, j))) if symmetric else (i, j)
             return self._variable(variable.name, place[:rank], at)
 
-        nodes = table(*shape, entry)
+        nodes = table(shape, entry)
         for word, axis in (("rows sum to one", 1), ("one-hot", 1), ("entries sum to one", None)):
             if word in words:
                 self._normalise(nodes, axis, variable.name if word == "one-hot" else "")
@@ -116,7 +116,7 @@ class Setting:
             at = Range(0.0, math.inf) if i == j else Range()
             return self._variable(f"root of {name}", (i, j), at)
 
-        root = table(n, n, entry)
+        root = table((n, n), entry)
         return product(circuit, root, root.T)
 
     def _orthogonal(self, name: str, shape: tuple[int, int]) -> Any:
@@ -129,10 +129,10 @@ class Setting:
             node = self._variable(f"angle of {name}", (min(i, j), max(i, j)), Range())
             return node if i < j else circuit.negative(node)
 
-        skew = table(n, n, entry)
-        one = table(n, n, lambda i, j: circuit.number(int(i == j)))
-        less = table(n, n, lambda i, j: circuit.subtract(one[i, j], skew[i, j]))
-        more = table(n, n, lambda i, j: circuit.add(one[i, j], skew[i, j]))
+        skew = table((n, n), entry)
+        one = table((n, n), lambda i, j: circuit.number(int(i == j)))
+        less = table((n, n), lambda i, j: circuit.subtract(one[i, j], skew[i, j]))
+        more = table((n, n), lambda i, j: circuit.add(one[i, j], skew[i, j]))
         whole = product(circuit, less, inverse(circuit, more))
         return whole[: shape[0], : shape[1]]
 

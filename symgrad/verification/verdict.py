@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import mpmath
@@ -12,7 +12,7 @@ import numpy as np
 
 from symgrad.errors import OptionError, unknown
 
-PROVED, AGREES, REFUTED = "proved", "agrees", "refuted"
+PROVED, AGREES, REFUTED, UNDECIDED = "proved", "agrees", "refuted", "undecided"
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,10 @@ class Verdict:
 
     Attributes:
         variable: The name of the variable whose gradient was claimed.
-        status: `"proved"`, `"agrees"` (equal at all points tried, not proved) or `"refuted"`.
-        method: How: `"same form"`, `"normal form"`, `"prime field"`, `"simplifier"`, `"points"`,
-            `"shape"`, `"numeric"`.
+        status: `"proved"`, `"agrees"` (equal at all points tried, not proved) or `"refuted"`; in
+            a batch also `"undecided"`, where one claim could not be read.
+        method: How: `"same form"`, `"normal form"` (both for certain), `"prime field"` (with a
+            bound), `"points"`, `"shape"`, `"numeric"`, `"error"`.
         witness: Where the claim is wrong, if it is and a point shows it.
         kinks: Where the two use other conventions; counted as right almost everywhere.
         points: At how many points the two were compared, to 50 digits.
@@ -91,12 +92,11 @@ class Verdict:
     notes: tuple[str, ...] = ()
     diagnosis: Any = None
     require: str | None = None
-    expressions: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
         if self.require == PROVED:
             return self.status == PROVED
-        return self.status != REFUTED
+        return self.status in (PROVED, AGREES)
 
     @property
     def bound(self) -> float | None:
@@ -115,6 +115,8 @@ class Verdict:
             return f"proved ({self._by()})"
         if self.status == AGREES and self.method == "numeric":
             return "agrees numerically, which is no proof"
+        if self.status == UNDECIDED:
+            return "undecided"
         if self.status == AGREES:
             return f"agrees at {self.points} points to 50 digits, which is no proof"
         return "refuted"

@@ -9,13 +9,13 @@ spelled in it when it is read, so that two spellings of one function become one 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import sympy as sp
 
+from symgrad.circuit.numbers import exact
 from symgrad.errors import UnsupportedError
 
 #: The names of what nodes are; those of conditions come last.
@@ -25,45 +25,10 @@ CALL, SELECT = "call", "select"
 POSITIVE, ZERO, NOT, AND = "positive", "zero", "not", "and"
 #: Kinds whose nodes hold or do not hold.
 CONDITIONS = frozenset({POSITIVE, ZERO, NOT, AND})
-#: A floating-point number within so many units in the last place of a simple fraction is that.
-ROUNDING = 4
-
-
-def exact(value: Any) -> Fraction:
-    """Read a number as people mean it: 0.1 is 1/10, and 1/3 in floating point is 1/3.
-
-    A float is the decimal that it prints as, where that is short; otherwise the fraction with a
-    denominator up to a million that lies within four roundings of it, if there is one.
-
-    Raises:
-        UnsupportedError: Not a finite number.
-
-    >>> exact(1e-5), exact(1 / 3), exact(0.1 + 0.2)
-    (Fraction(1, 100000), Fraction(1, 3), Fraction(3, 10))
-    """
-    if isinstance(value, (int, Fraction)):
-        return Fraction(value)
-    if isinstance(value, sp.Rational):
-        return Fraction(int(value.p), int(value.q))
-    if hasattr(value, "__index__"):
-        return Fraction(int(value))
-    number = float(value)
-    if not math.isfinite(number):
-        raise UnsupportedError(f"{number} is not a finite number")
-    written = Fraction(repr(number))
-    digits = repr(number).split("e")[0].replace(".", "").replace("-", "").strip("0")
-    if len(digits) <= SHORT:
-        return written
-    near = written.limit_denominator(1_000_000)
-    return near if abs(near - written) <= ROUNDING * Fraction(math.ulp(number)) else written
-
-
 #: Powers of numbers with more bits than this are refused.
 MOST_BITS = 100_000
 #: The sign of a product of up to so many factors is that of its factors.
 MOST_FACTORS = 4
-#: A decimal with up to so many digits is meant as it is written.
-SHORT = 12
 
 
 class Node(NamedTuple):
@@ -133,13 +98,14 @@ class Circuit:
 
     def add(self, *terms: int) -> int:
         """Add nodes; equal terms are counted, numbers are added up."""
-        total, counts = Fraction(0), {}
+        total = Fraction(0)
+        counts: dict[int, Fraction] = {}
         for term in terms:
             factor, rest = self._with_coefficient(term)
             if rest is None:
                 total += factor
             else:
-                counts[rest] = counts.get(rest, 0) + factor
+                counts[rest] = counts.get(rest, Fraction(0)) + factor
         parts = [self.scale(c, rest) for rest, c in sorted(counts.items()) if c]
         if total or not parts:
             parts.append(self.number(total))
@@ -170,7 +136,8 @@ class Circuit:
 
     def multiply(self, *factors: int) -> int:
         """Multiply nodes; the exponents of equal bases are added, numbers multiplied."""
-        total, powers = Fraction(1), {}
+        total = Fraction(1)
+        powers: dict[int, Fraction] = {}
         for factor in self._flattened(factors):
             kind, args, value = self.nodes[factor]
             if kind == NUMBER:
@@ -179,7 +146,7 @@ class Circuit:
                 # Only whole powers are added up: sqrt(x) sqrt(x) is x where x >= 0 alone.
                 whole = kind == POWER and value.denominator == 1
                 base, exponent = (args[0], value) if whole else (factor, Fraction(1))
-                powers[base] = powers.get(base, 0) + exponent
+                powers[base] = powers.get(base, Fraction(0)) + exponent
         if not total:
             return self.number(0)
         merged = self._merged_choices(powers)
@@ -258,7 +225,8 @@ class Circuit:
 
     def _root_of_product(self, base: int, exponent: Fraction) -> int:
         """Take what is never negative out of a root: positive numbers, exponentials, squares."""
-        outside, inside = [], []
+        outside: list[int] = []
+        inside: list[int] = []
         for factor in self.nodes[base].args:
             kind, _, value = self.nodes[factor]
             square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
@@ -409,7 +377,7 @@ class Circuit:
         for condition in conditions:
             kind, args, _ = self.nodes[condition]
             parts.update(args if kind == AND else (condition,))
-        if any(self.negation(part) in parts for part in parts):
+        if self.false in parts or any(self.negation(part) in parts for part in parts):
             return self.false
         signs = [self.nodes[part].args[0] for part in parts if self.nodes[part].kind == POSITIVE]
         if any(self.negative(node) in signs for node in signs):
@@ -511,76 +479,6 @@ class Circuit:
         nodes = (self.nodes[node] for node in self.cone(outputs))
         return [node.value for node in nodes if node.kind == VARIABLE]
 
-    def evaluate_sympy(self, function: Any, *args: int) -> int:
-        """Apply a function of SymPy expressions, such as a derivative, to nodes."""
-        from symgrad.lowering import lowered
-
-        names = [sp.Dummy(f"u{k}", real=True) for k, _ in enumerate(args)]
-        return lowered(self, function(*names), dict(zip(names, args, strict=True)))
-
-    def gradient(self, output: int, variables: Sequence[int]) -> list[int]:
-        """Differentiate a node by variables, in one sweep from the output back.
-
-        A choice passes the derivative to the branch that is taken; conditions have none.
-
-        >>> circuit = Circuit()
-        >>> x = circuit.variable("x")
-        >>> circuit.gradient(circuit.multiply(x, x), [x]) == [circuit.scale(2, x)]
-        True
-        """
-        below = set(variables)
-        active = []
-        for node in self.cone([output]):
-            if node in below or not below.isdisjoint(self.nodes[node].args):
-                below.add(node)
-                active.append(node)
-        adjoints: dict[int, list[int]] = {output: [self.number(1)]}
-        for node in reversed(active):
-            if node not in adjoints or node in variables:
-                continue
-            adjoint = self.add(*adjoints.pop(node))
-            for argument, local in self._locals(node, below):
-                adjoints.setdefault(argument, []).append(self.multiply(adjoint, local))
-        return [self.add(*adjoints.get(v, [self.number(0)])) for v in variables]
-
-    def _locals(self, node: int, active: set[int]) -> Iterator[tuple[int, int]]:
-        kind, args, value = self.nodes[node]
-        if kind == ADD:
-            yield from ((arg, self.number(1)) for arg in args if arg in active)
-        elif kind == MULTIPLY:
-            for k, arg in enumerate(args):
-                if arg in active:
-                    yield arg, self.multiply(*args[:k], *args[k + 1 :])
-        elif kind == POWER:
-            yield args[0], self.scale(value, self.power(args[0], value - 1))
-        elif kind == EXP:
-            yield args[0], node
-        elif kind == LOG:
-            yield args[0], self.power(args[0], -1)
-        elif kind == SIN:
-            yield args[0], self.cos(args[0])
-        elif kind == COS:
-            yield args[0], self.negative(self.sin(args[0]))
-        elif kind == SELECT:
-            condition, first, second = args
-            one, none = self.number(1), self.number(0)
-            for arg, local in ((first, (one, none)), (second, (none, one))):
-                if arg in active:
-                    yield arg, self.select(condition, *local)
-        elif kind == CALL:
-            yield from self._locals_of_call(args, value, active)
-
-    def _locals_of_call(
-        self, args: tuple[int, ...], function: Any, active: set[int]
-    ) -> Iterator[tuple[int, int]]:
-        for k, arg in enumerate(args):
-            if arg in active:
-
-                def slope(*names: Any, at: int = k) -> Any:
-                    return function(*names).diff(names[at])
-
-                yield arg, self.evaluate_sympy(slope, *args)
-
 
 #: How nodes of the kinds without a value are made.
 MAKERS: dict[str, Callable[..., int]] = {
@@ -596,3 +494,5 @@ MAKERS: dict[str, Callable[..., int]] = {
     NOT: Circuit.negation,
     AND: Circuit.both,
 }
+
+__all__ = ["Circuit", "Node", "exact"]
