@@ -14,14 +14,13 @@ import numpy as np
 
 from symgrad.circuit import Circuit
 from symgrad.reading import scalars
+from symgrad.reading.operators import Operators
 from symgrad.reading.places import refusal, tick
 from symgrad.reading.scalars import (
     Condition,
     Entry,
-    apply,
     as_condition,
     as_real,
-    choose,
     is_entry,
     read,
 )
@@ -116,7 +115,7 @@ def is_traced(value: Any) -> bool:
         return any(map(is_traced, value))
     if isinstance(value, dict):
         return any(map(is_traced, value.values()))
-    return isinstance(value, (Entry, TracedArray, Masked))
+    return isinstance(value, (Entry, Operators))
 
 
 def known_entries(array: Any) -> Any:
@@ -173,67 +172,7 @@ def is_open_mask(key: Any) -> bool:
     return isinstance(key, TracedArray) and key.boolean and known_entries(key) is None
 
 
-def _operator(name: str) -> Any:
-    ufunc = getattr(np, name)
-    return lambda self, other: _binary(ufunc, self, other)
-
-
-def _binary(ufunc: Any, first: Any, second: Any) -> Any:
-    if not isinstance(second, (Entry, TracedArray, Masked, np.ndarray, list, tuple)) and (
-        not is_entry(second)
-    ):
-        return NotImplemented
-    return ufunc(first, second)
-
-
-def _reflected(name: str) -> Any:
-    ufunc = getattr(np, name)
-    return lambda self, other: NotImplemented if other is None else ufunc(other, self)
-
-
-def _in_place(name: str) -> Any:
-    ufunc = getattr(np, name)
-
-    def operator(self: Any, other: Any) -> Any:
-        ufunc(self, other, out=(self,))
-        return self
-
-    return operator
-
-
-def _unary(name: str) -> Any:
-    return lambda self: getattr(np, name)(self)
-
-
-class _Operators:
-    """Python's operators, all by NumPy's functions."""
-
-    __add__, __radd__, __iadd__ = _operator("add"), _reflected("add"), _in_place("add")
-    __sub__, __rsub__ = _operator("subtract"), _reflected("subtract")
-    __isub__ = _in_place("subtract")
-    __mul__, __rmul__ = _operator("multiply"), _reflected("multiply")
-    __imul__ = _in_place("multiply")
-    __truediv__, __rtruediv__ = _operator("divide"), _reflected("divide")
-    __itruediv__ = _in_place("divide")
-    __pow__, __rpow__, __ipow__ = _operator("power"), _reflected("power"), _in_place("power")
-    __floordiv__, __rfloordiv__ = _operator("floor_divide"), _reflected("floor_divide")
-    __mod__, __rmod__ = _operator("remainder"), _reflected("remainder")
-    __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
-    __imatmul__ = _in_place("matmul")
-    __and__, __rand__ = _operator("bitwise_and"), _reflected("bitwise_and")
-    __iand__ = _in_place("bitwise_and")
-    __or__, __ror__ = _operator("bitwise_or"), _reflected("bitwise_or")
-    __ior__ = _in_place("bitwise_or")
-    __xor__, __rxor__ = _operator("bitwise_xor"), _reflected("bitwise_xor")
-    __lt__, __gt__ = _operator("less"), _operator("greater")
-    __le__, __ge__ = _operator("less_equal"), _operator("greater_equal")
-    __eq__, __ne__ = _operator("equal"), _operator("not_equal")
-    __neg__, __pos__ = _unary("negative"), _unary("positive")
-    __abs__, __invert__ = _unary("absolute"), _unary("invert")
-    __hash__ = None  # type: ignore[assignment]
-
-
-class TracedArray(_Operators):
+class TracedArray(Operators):
     """An array of entries of a circuit that acts as one of NumPy's.
 
     Attributes:
@@ -340,6 +279,8 @@ class TracedArray(_Operators):
     def __getitem__(self, key: Any) -> Any:
         tick()
         if is_open_mask(key):
+            from symgrad.reading.masks import Masked
+
             return Masked(self, key)
         found = self.data[plain_key(key)]
         return TracedArray(self.circuit, found) if isinstance(found, np.ndarray) else found
@@ -347,7 +288,9 @@ class TracedArray(_Operators):
     def __setitem__(self, key: Any, value: Any) -> None:
         tick()
         if is_open_mask(key):
-            _assign_masked(self, key, value)
+            from symgrad.reading.masks import assign_masked
+
+            assign_masked(self, key, value)
             return
         plain = plain_key(key)
         given = self.cast(entries(self.circuit, value))
@@ -428,14 +371,12 @@ def _caster(array: TracedArray, kind: Any) -> Any:
 
 
 #: Methods of arrays that are functions of NumPy, with the name of the function.
-METHODS = {
-    name: name
-    for name in (
-        "sum mean max min var std prod dot ravel swapaxes clip repeat squeeze cumsum cumprod all "
-        "any argmax argmin argsort sort argpartition partition nonzero trace diagonal take ptp "
-        "round searchsorted choose compress put resize"
-    ).split()
-} | {"conj": "conjugate", "conjugate": "conjugate"}
+_METHODS = (
+    "sum mean max min var std prod dot ravel swapaxes clip repeat squeeze cumsum cumprod all "
+    "any argmax argmin argsort sort argpartition partition nonzero trace diagonal take ptp "
+    "round searchsorted choose compress put resize"
+)
+METHODS = {name: name for name in [*_METHODS.split(), "conjugate"]} | {"conj": "conjugate"}
 
 
 def call_function(circuit: Circuit, function: Any, args: Any, options: Any) -> Any:
@@ -447,9 +388,9 @@ def call_function(circuit: Circuit, function: Any, args: Any, options: Any) -> A
     tick()
     if isinstance(function, np.ufunc):
         return UFUNCS[0](circuit, function, "__call__", args, options)
-    masked = [value for value in args if isinstance(value, Masked)]
-    if masked:
-        return masked[0].__array_function__(function, (), args, options)
+    other = [v for v in args if isinstance(v, Operators) and not isinstance(v, TracedArray)]
+    if other:
+        return other[0].__array_function__(function, (), args, options)  # type: ignore[attr-defined]
     if function in FUNCTIONS:
         return FUNCTIONS[function](circuit, *args, **options)
     plain = _all_known([*args, *options.values()])
@@ -488,7 +429,7 @@ def _all_known(values: list[Any]) -> list[Any] | None:
             if value.known is None:
                 return None
             value = bool(value) if isinstance(value, Condition) else float(value)
-        elif isinstance(value, Masked):
+        elif isinstance(value, Operators):
             return None
         plain.append(value)
     return plain
@@ -503,118 +444,6 @@ def as_given(circuit: Circuit, value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(as_given(circuit, part) for part in value)
     return value
-
-
-# ------------------------------------------------------------------ masks
-
-
-class Masked(_Operators):
-    """The entries of an array at which an unknown condition holds: `a[a > 0]`.
-
-    How many there are is not known. They can be computed with entry by entry, summed up, and
-    stored where the same condition holds; anything else cannot be read.
-    """
-
-    __array_priority__ = 1001
-
-    def __init__(self, array: TracedArray, mask: TracedArray) -> None:
-        self.array, self.mask = array, mask
-        self.circuit = array.circuit
-        if mask.shape != array.shape[: mask.ndim]:
-            raise IndexError(
-                f"boolean index of shape {mask.shape} did not match an array of shape {array.shape}"
-            )
-
-    @property
-    def wide(self) -> Any:
-        """The mask with an axis for each of the array's."""
-        data = self.mask.data
-        return data.reshape(data.shape + (1,) * (self.array.ndim - data.ndim))
-
-    def same_mask(self, other: Masked) -> bool:
-        """Tell whether two masks are the same conditions."""
-        own, others = self.mask.data, other.mask.data
-        return own.shape == others.shape and all(
-            a.node == b.node for a, b in zip(own.flat, others.flat, strict=True)
-        )
-
-    def with_zeros(self) -> TracedArray:
-        """Return the whole array with 0 where the condition does not hold."""
-        zero, c = boxed(read(self.circuit, 0)), self.circuit
-        return TracedArray(
-            c, mapped(lambda m, a, z: choose(c, m, a, z), self.wide, self.array.data, zero)
-        )
-
-    def sum(self) -> Any:
-        """Return the sum of the entries."""
-        return np.sum(self.with_zeros())
-
-    def mean(self) -> Any:
-        """Return the mean of the entries."""
-        count = np.sum(TracedArray(self.circuit, np.broadcast_to(self.wide, self.array.shape)))
-        return self.sum() / count
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        return UFUNCS[0](self.circuit, ufunc, method, inputs, options)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        if function in (np.sum, np.mean) and len(args) == 1 and not options:
-            return self.sum() if function is np.sum else self.mean()
-        raise self.refused(getattr(function, "__name__", str(function)))
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__array"):
-            raise AttributeError(name)
-        raise self.refused(name)
-
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        raise self.refused("np.array")
-
-    def __len__(self) -> int:
-        raise self.refused("len()")
-
-    def __iter__(self) -> Any:
-        raise self.refused("a loop")
-
-    def refused(self, use: str) -> Exception:
-        """Return the error for a use that cannot be read."""
-        return refusal(
-            f"a[mask] with a mask that depends on the inputs is used by {use}: how many entries "
-            "it has is not known; write np.where(mask, a, b) or a product with the mask"
-        )
-
-
-def map_masked(circuit: Circuit, name: str, inputs: tuple[Any, ...]) -> Masked:
-    """Apply a function to entries under a mask, entry by entry.
-
-    Raises:
-        TraceError: Two masks that are not the same, or arrays beside the masked ones.
-    """
-    masked = [value for value in inputs if isinstance(value, Masked)]
-    first = masked[0]
-    others = (value for value in inputs if not isinstance(value, Masked))
-    if not all(map(first.same_mask, masked)) or not all(np.ndim(v) == 0 for v in others):
-        raise first.refused(f"np.{name} with other arrays")
-    data = [v.array.data if isinstance(v, Masked) else entries(circuit, v) for v in inputs]
-    values = mapped(lambda *found: apply(circuit, name, *found), *data)
-    return Masked(TracedArray(circuit, values), first.mask)
-
-
-def _assign_masked(array: TracedArray, mask: TracedArray, value: Any) -> None:
-    target = Masked(array, mask)
-    if isinstance(value, Masked):
-        if not target.same_mask(value):
-            raise value.refused("an assignment under another mask")
-        given = value.array.data
-    else:
-        given = entries(array.circuit, value)
-        if given.size != 1:
-            raise target.refused("an assignment of several values")
-        given = boxed(given.reshape(-1)[0])
-    c = array.circuit
-    array.data[...] = mapped(
-        lambda m, new, old: choose(c, m, new, old), target.wide, array.cast(given), array.data
-    )
 
 
 def _without_axes(entry: Entry) -> TracedArray:

@@ -20,7 +20,8 @@ import numpy as np
 
 from symgrad.circuit import Circuit
 from symgrad.reading import standins
-from symgrad.reading.arrays import Masked, TracedArray, entries
+from symgrad.reading.arrays import TracedArray, entries
+from symgrad.reading.masks import Masked
 from symgrad.reading.places import UserGlobals
 from symgrad.reading.scalars import Entry, read
 
@@ -233,7 +234,7 @@ _RULES: dict[Any, Callable[[Rebinder, Any], Any]] = {
     functools._lru_cache_wrapper: Rebinder._cached,
     type: Rebinder._class,
     np.ndarray: Rebinder._array,
-    (float, np.floating): Rebinder._number,  # type: ignore[dict-item]
+    (float, np.floating): Rebinder._number,
     list: Rebinder._list,
     tuple: Rebinder._tuple,
     dict: Rebinder._dict,

@@ -14,7 +14,6 @@ import numpy as np
 from symgrad.circuit import Circuit
 from symgrad.reading.arrays import (
     FUNCTIONS,
-    Masked,
     TracedArray,
     boxed,
     entries,
@@ -25,6 +24,7 @@ from symgrad.reading.arrays import (
     uniform,
     wrapped,
 )
+from symgrad.reading.masks import Masked
 from symgrad.reading.places import refusal
 from symgrad.reading.scalars import Entry, choose
 from symgrad.reading.ufuncs import store
@@ -70,14 +70,14 @@ def _moved(function: Any) -> Any:
 
 
 #: Functions that NumPy runs on arrays of any objects.
-_MOVING = (
+_MOVED = (
     "transpose swapaxes moveaxis rollaxis reshape ravel squeeze expand_dims broadcast_to "
     "broadcast_arrays concatenate stack vstack hstack dstack column_stack split array_split hsplit "
     "vsplit dsplit tile repeat flip fliplr flipud rot90 roll diag diagflat diagonal tril triu pad "
     "copy atleast_1d atleast_2d atleast_3d append insert delete take take_along_axis resize block "
     "meshgrid matrix_transpose permute_dims concat unstack"
-).split()
-FUNCTIONS.update({getattr(np, n): _moved(getattr(np, n)) for n in _MOVING if hasattr(np, n)})
+)
+FUNCTIONS.update({getattr(np, n): _moved(getattr(np, n)) for n in _MOVED.split() if hasattr(np, n)})
 _tricks = np.lib.stride_tricks
 FUNCTIONS.update({f: _moved(f) for f in (_tricks.sliding_window_view, _tricks.as_strided)})
 FUNCTIONS[np.shape] = lambda circuit, a: entries(circuit, a).shape
@@ -131,7 +131,7 @@ def _like(value: Any) -> Any:
             dtype = prototype.dtype
         shape = options.get("shape")
         shape = np.shape(entries(circuit, prototype)) if shape is None else shape
-        if isinstance(prototype, TracedArray) and prototype.boolean and dtype == bool:
+        if isinstance(prototype, TracedArray) and prototype.boolean and real_dtype(dtype) is bool:
             # It may receive conditions that are not known: it must not become a plain array.
             return array(circuit, filled(circuit, shape, given)).astype(bool)
         return filled(circuit, shape, given, dtype)

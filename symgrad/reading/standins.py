@@ -1,4 +1,4 @@
-"""What user code finds under `np`, `math`, `max`, `float`, `scipy.special` while it is read.
+"""What user code finds under `np` and `scipy.special` while it is read.
 
 Functions of plain whole numbers and truth values stay NumPy's own, since sizes and indices are made
 of them; floating-point numbers become exact, so that `np.sqrt(2)` is the root of 2.
@@ -6,8 +6,6 @@ of them; floating-point numbers become exact, so that `np.sqrt(2)` is the root o
 
 from __future__ import annotations
 
-import builtins
-import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,13 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from symgrad.circuit import Circuit
 from symgrad.reading import products, shaping, sums
 from symgrad.reading.arrays import (
     FUNCTIONS,
-    Masked,
     TracedArray,
     as_given,
     call_function,
@@ -29,23 +25,14 @@ from symgrad.reading.arrays import (
     is_traced,
     plain_key,
     real_dtype,
+    uniform,
     wrapped,
 )
+from symgrad.reading.kinds import KINDS, dtype_of
 from symgrad.reading.places import refusal
-from symgrad.reading.scalars import (
-    Condition,
-    Entry,
-    Scalar,
-    apply,
-    as_condition,
-    as_real,
-    fold,
-    is_entry,
-    read,
-)
-from symgrad.reading.ufuncs import call_ufunc, elementwise
-
-# ------------------------------------------------------------------ functions
+from symgrad.reading.pythons import Own, builtin_names, constants, math_names
+from symgrad.reading.scalars import Entry, read
+from symgrad.reading.ufuncs import call_ufunc
 
 
 def _is_numeric(value: Any) -> bool:
@@ -90,8 +77,9 @@ class Function:
         self.__doc__ = getattr(function, "__doc__", None)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """Call it; a stand-in for a type that is given as dtype is made a dtype."""
         options = {name: value for name, value in options.items() if name != "dtype"} | (
-            {"dtype": _dtype(options["dtype"])} if options.get("dtype") is not None else {}
+            {"dtype": dtype_of(options["dtype"])} if options.get("dtype") is not None else {}
         )
         return call(self.circuit, self.function, args, options)
 
@@ -108,148 +96,11 @@ class Function:
         return method
 
 
-def _dtype(dtype: Any) -> Any:
-    return getattr(dtype, "dtype", dtype)
-
-
-class Own:
-    """A function that is not NumPy's: called with the circuit first."""
-
-    def __init__(self, circuit: Circuit, function: Callable[..., Any], name: str) -> None:
-        self.circuit, self.function, self.__name__ = circuit, function, name
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        if "dtype" in options:
-            options["dtype"] = _dtype(options["dtype"])
-        return self.function(self.circuit, *args, **options)
-
-
 def _refused(name: str, reason: str) -> Callable[..., Any]:
     def function(*_: Any, **__: Any) -> Any:
         raise refusal(f"{name} {reason}")
 
     return function
-
-
-# ------------------------------------------------------------------ types
-
-
-class _Kind(type):
-    """The class of stand-ins for number types: calling one casts, traced numbers are of it."""
-
-    plain: type
-    traced: tuple[type, ...]
-    cast: Callable[..., Any]
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        if args and (is_traced(args[0])):
-            return cls.cast(args[0])
-        return cls.plain(*args, **options)
-
-    def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, (cls.plain, *cls.traced))
-
-    def __subclasscheck__(cls, kind: type) -> bool:
-        return issubclass(kind, (cls.plain, *cls.traced))
-
-    def __eq__(cls, other: Any) -> bool:
-        return other is cls or other is cls.plain or _dtype(other) is vars(cls).get("dtype", cls)
-
-    def __hash__(cls) -> int:
-        return hash(cls.plain)
-
-    def __getattr__(cls, name: str) -> Any:
-        return getattr(cls.plain, name)
-
-
-def _as_float(value: Any) -> Any:
-    if isinstance(value, TracedArray):
-        return value.astype(float)
-    return as_real(value.circuit, value)
-
-
-def _one_float(value: Any) -> Any:
-    if isinstance(value, TracedArray):
-        value = value.item()
-    return as_real(value.circuit, value)
-
-
-def _as_int(value: Any) -> Any:
-    value = value.item() if isinstance(value, TracedArray) else value
-    if isinstance(value, Condition) and value.known is None:
-        return as_real(value.circuit, value)
-    return int(value)
-
-
-def _as_bool(value: Any) -> Any:
-    value = value.item() if isinstance(value, TracedArray) else value
-    condition = as_condition(value.circuit, value)
-    return condition if condition.known is None else condition.known
-
-
-def _as_array_class(value: Any) -> Any:
-    raise refusal("np.ndarray(...) is not read; write np.zeros or np.array")
-
-
-def _kind(plain: type, traced: tuple[type, ...], cast: Any, dtype: Any = None) -> Any:
-    inside: dict[str, Any] = {"plain": plain, "traced": traced, "cast": staticmethod(cast)}
-    if dtype is not None:
-        inside["dtype"] = np.dtype(dtype)
-    return _Kind(plain.__name__, (), inside)
-
-
-#: Stand-ins for types, by the type.
-KINDS: dict[Any, Any] = {
-    float: _kind(float, (Scalar,), _one_float, float),
-    int: _kind(int, (), _as_int, int),
-    bool: _kind(bool, (Condition,), _as_bool, bool),
-    np.ndarray: _kind(np.ndarray, (TracedArray,), _as_array_class),
-}
-KINDS |= {t: _kind(t, (Scalar,), _as_float, t) for t in (np.float64, np.float32, np.float16)}
-KINDS |= {t: _kind(t, (Scalar,), _as_float) for t in (np.floating, np.number, np.generic)}
-KINDS |= {t: _kind(t, (), _as_int, t) for t in (np.int64, np.int32, np.int8, np.uint8)}
-KINDS[np.bool_] = _kind(np.bool_, (Condition,), _as_bool, np.bool_)
-
-
-# ------------------------------------------------------------------ builtins
-
-
-def _extreme(name: str, plain: Any) -> Callable[..., Any]:
-    def function(circuit: Circuit, *args: Any, **options: Any) -> Any:
-        values = list(args) if len(args) > 1 else list(args[0])
-        if options or not any(map(is_traced, values)):
-            return plain(values, **options)
-        if not all(map(is_entry, values)):
-            raise TypeError(f"{plain.__name__}() compares single numbers, not arrays")
-        return fold(circuit, name, [read(circuit, value) for value in values])
-
-    return function
-
-
-def _round(circuit: Circuit, value: Any, digits: Any = None) -> Any:
-    return round(value) if digits is None else round(value, digits)
-
-
-_BUILTINS: dict[str, Callable[..., Any]] = {
-    "max": _extreme("maximum", max),
-    "min": _extreme("minimum", min),
-    "round": _round,
-}
-
-
-def builtin_names(circuit: Circuit) -> dict[str, Any]:
-    """Return Python's built-in names with those replaced that must take traced values.
-
-    >>> circuit = Circuit()
-    >>> builtin_names(circuit)["max"](0, Scalar(circuit, circuit.number(2)))
-    2
-    """
-    names = dict(vars(builtins))
-    names |= {name: Own(circuit, function, name) for name, function in _BUILTINS.items()}
-    return names | {"float": KINDS[float], "int": KINDS[int], "bool": KINDS[bool]}
-
-
-# ------------------------------------------------------------------- numpy
 
 
 def _filled(value: Any) -> Callable[..., Any]:
@@ -265,7 +116,8 @@ def _full(circuit: Circuit, shape: Any, fill_value: Any, dtype: Any = None, **_:
 
 
 def _eye(circuit: Circuit, *args: Any, dtype: Any = None, **options: Any) -> Any:
-    return shaping.array(circuit, np.eye(*map(plain_key, args), dtype=int, **options) * 1.0, dtype)
+    plain: Any = np.eye(*map(plain_key, args), **options)
+    return shaping.array(circuit, plain, dtype)
 
 
 def _arange(circuit: Circuit, *args: Any, dtype: Any = None, **_: Any) -> Any:
@@ -306,7 +158,7 @@ def _vectorize(circuit: Circuit, pyfunc: Any, *_: Any, **__: Any) -> Any:
         result = np.empty(wide, dtype=object)
         for place in np.ndindex(wide):
             result[place] = pyfunc(*(np.broadcast_to(a, wide)[place] for a in data))
-        return wrapped(circuit, shaping.uniform(circuit, result))
+        return wrapped(circuit, uniform(circuit, result))
 
     return function
 
@@ -314,10 +166,11 @@ def _vectorize(circuit: Circuit, pyfunc: Any, *_: Any, **__: Any) -> Any:
 def _apply_along_axis(
     circuit: Circuit, func1d: Any, axis: int, arr: Any, *args: Any, **options: Any
 ) -> Any:
-    data = np.moveaxis(TracedArray(circuit, entries(circuit, arr)), axis, -1)
+    given: Any = TracedArray(circuit, entries(circuit, arr))
+    data = np.moveaxis(given, axis, -1)
     rows = [func1d(data[place], *args, **options) for place in np.ndindex(data.shape[:-1])]
-    found = TracedArray(circuit, entries(circuit, rows))
-    result = found.reshape(data.shape[:-1] + found.shape[1:])
+    found: Any = TracedArray(circuit, entries(circuit, rows))
+    result: Any = found.reshape(data.shape[:-1] + found.shape[1:])
     back = range(data.ndim - 1, result.ndim)
     return np.moveaxis(result, list(back), [axis + k for k in range(len(back))])
 
@@ -331,17 +184,7 @@ class _Joined:
     def __getitem__(self, key: Any) -> Any:
         parts = key if isinstance(key, tuple) else (key,)
         known = [p if isinstance(p, (str, slice)) else entries(self.circuit, p) for p in parts]
-        return wrapped(self.circuit, shaping.uniform(self.circuit, self.plain[tuple(known)]))
-
-
-def _constants(circuit: Circuit) -> dict[str, Any]:
-    pi = Scalar(circuit, circuit.constant(sp.pi))
-    return {
-        "pi": pi,
-        "e": Scalar(circuit, circuit.exp(circuit.number(1))),
-        "tau": 2 * pi,
-        "euler_gamma": Scalar(circuit, circuit.constant(sp.EulerGamma)),
-    }
+        return wrapped(self.circuit, uniform(self.circuit, self.plain[tuple(known)]))
 
 
 _ARRAY_MAKERS: dict[str, Callable[..., Any]] = {
@@ -398,86 +241,10 @@ class Module:
 
 
 def _numpy_names(circuit: Circuit) -> dict[str, Any]:
-    names = _constants(circuit)
+    names = constants(circuit)
     names |= {name: Own(circuit, rule, name) for name, rule in _ARRAY_MAKERS.items()}
     names |= {name: _refused(f"np.{name}", reason) for name, reason in _REFUSED.items()}
     return names | {"c_": _Joined(circuit, np.c_), "r_": _Joined(circuit, np.r_)}
-
-
-# ------------------------------------------------------------------- math
-
-
-def _math_function(name: str) -> Callable[..., Any]:
-    plain = getattr(math, name)
-    spelled = _MATH[name]
-
-    def function(circuit: Circuit, *args: Any) -> Any:
-        if any(isinstance(arg, Masked) for arg in args):
-            raise refusal(f"math.{name} of a[mask]; write np.where(mask, a, b)")
-        values = [arg.item() if isinstance(arg, (TracedArray, np.ndarray)) else arg for arg in args]
-        if name in ("floor", "ceil", "trunc") and not any(map(is_traced, values)):
-            return plain(*values)
-        return apply(circuit, spelled, *(read(circuit, value) for value in values))
-
-    return function
-
-
-def _log(circuit: Circuit, value: Any, base: Any = None) -> Any:
-    above = apply(circuit, "log", read(circuit, _single(value)))
-    if base is None:
-        return above
-    return above / apply(circuit, "log", read(circuit, _single(base)))
-
-
-def _single(value: Any) -> Any:
-    return value.item() if isinstance(value, (TracedArray, np.ndarray)) else value
-
-
-def _fsum(circuit: Circuit, values: Any) -> Any:
-    return fold(circuit, "add", [read(circuit, value) for value in values])
-
-
-def _product(circuit: Circuit, values: Any, start: Any = 1) -> Any:
-    return fold(circuit, "multiply", [read(circuit, value) for value in [start, *values]])
-
-
-def _distance(circuit: Circuit, *values: Any) -> Any:
-    squares = [read(circuit, value) ** 2 for value in values]
-    return apply(circuit, "sqrt", fold(circuit, "add", squares))
-
-
-def _closeness(circuit: Circuit, a: Any, b: Any, **options: Any) -> bool:
-    return math.isclose(float(a), float(b), **options)
-
-
-#: Functions of `math` that are ufuncs of NumPy, with their name there.
-_SAME_NAME = (
-    "sqrt cbrt exp exp2 expm1 log2 log10 log1p sin cos tan sinh cosh tanh fabs erf erfc gamma "
-    "floor ceil trunc isfinite isnan isinf copysign fmod degrees radians"
-).split()
-_MATH = {name: name for name in _SAME_NAME if hasattr(math, name)} | {
-    "asin": "arcsin",
-    "acos": "arccos",
-    "atan": "arctan",
-    "atan2": "arctan2",
-    "asinh": "arcsinh",
-    "acosh": "arccosh",
-    "atanh": "arctanh",
-    "pow": "power",
-    "lgamma": "gammaln",
-}
-_MATH_RULES: dict[str, Callable[..., Any]] = {name: _math_function(name) for name in _MATH} | {
-    "log": _log,
-    "fsum": _fsum,
-    "prod": _product,
-    "hypot": _distance,
-    "isclose": _closeness,
-}
-
-
-def _math_names(circuit: Circuit) -> dict[str, Any]:
-    own = {name: Own(circuit, rule, name) for name, rule in _MATH_RULES.items()}
-    return own | {name: _constants(circuit)[name] for name in ("pi", "e", "tau")}
 
 
 # ------------------------------------------------------------------- scipy
@@ -498,7 +265,7 @@ def _special_names(circuit: Circuit) -> dict[str, Any]:
 #: The names that are replaced in a module, by the module's name.
 _NAMES: dict[str, Callable[[Circuit], dict[str, Any]]] = {
     "numpy": _numpy_names,
-    "math": _math_names,
+    "math": math_names,
     "scipy.special": _special_names,
 }
 #: Modules whose functions take traced values through stand-ins.
@@ -508,7 +275,7 @@ _ROOTS = ("numpy", "math", "scipy")
 def is_replaced_module(value: Any) -> bool:
     """Tell whether a module has a stand-in.
 
-    >>> is_replaced_module(math), is_replaced_module(sys)
+    >>> is_replaced_module(np), is_replaced_module(sys)
     (True, False)
     """
     return isinstance(value, ModuleType) and value.__name__.split(".")[0] in _ROOTS
@@ -516,12 +283,12 @@ def is_replaced_module(value: Any) -> bool:
 
 def _module(circuit: Circuit, module: Any) -> Any:
     if module.__name__.startswith("numpy.random"):
-        return _Random()
-    names = _NAMES.get(module.__name__, lambda circuit: {})(circuit)
-    return Module(circuit, module, names)
+        return Random()
+    rule = _NAMES.get(module.__name__)
+    return Module(circuit, module, rule(circuit) if rule else {})
 
 
-class _Random:
+class Random:
     """What user code finds as `np.random`."""
 
     def __getattr__(self, name: str) -> Any:
@@ -557,7 +324,7 @@ def _is_numeric_function(value: Any) -> bool:
 def replaced(circuit: Circuit, value: Any) -> Any:
     """Return the stand-in of a module, function or type of NumPy, `math` or SciPy, or the value.
 
-    >>> replaced(Circuit(), math).sqrt(4)
+    >>> replaced(Circuit(), np).sqrt(4)
     2
     """
     if is_replaced_module(value):
@@ -569,7 +336,7 @@ def replaced(circuit: Circuit, value: Any) -> Any:
             return Own(circuit, _vectorize, "vectorize")
         return KINDS.get(value, value)
     if isinstance(value, (np.random.Generator, np.random.RandomState)):
-        return _Random()
+        return Random()
     if not _IDENTITIES or _IDENTITIES[-1][0] is not circuit:
         _IDENTITIES[:] = [(circuit, _by_identity(circuit))]
     known = _IDENTITIES[-1][1].get(id(value))
@@ -582,4 +349,4 @@ def replaced(circuit: Circuit, value: Any) -> Any:
     return Function(circuit, value) if _is_numeric_function(value) else value
 
 
-__all__ = ["KINDS", "Function", "Module", "builtin_names", "call", "elementwise", "replaced"]
+__all__ = ["KINDS", "Function", "Module", "builtin_names", "call", "replaced"]

@@ -49,7 +49,10 @@ def _flag(value: Any) -> bool:
 
 FUNCTIONS.update({np.sum: _reducer("add"), np.nansum: _reducer("add")})
 FUNCTIONS.update({np.prod: _reducer("multiply"), np.nanprod: _reducer("multiply")})
-_extremes = {"maximum": (np.max, np.amax, np.nanmax), "minimum": (np.min, np.amin, np.nanmin)}
+_extremes: dict[str, tuple[Any, ...]] = {
+    "maximum": (np.max, np.amax, np.nanmax),
+    "minimum": (np.min, np.amin, np.nanmin),
+}
 for _name, _functions in _extremes.items():
     FUNCTIONS.update(dict.fromkeys(_functions, _without_dtype(_name)))
 FUNCTIONS.update({np.all: _without_dtype("logical_and"), np.any: _without_dtype("logical_or")})

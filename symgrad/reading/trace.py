@@ -10,7 +10,8 @@ import numpy as np
 from symgrad.circuit import Circuit
 from symgrad.errors import SymgradError, TraceError
 from symgrad.reading import linear, sums  # noqa: F401  (they register NumPy's functions)
-from symgrad.reading.arrays import Masked, TracedArray, entries, mapped
+from symgrad.reading.arrays import TracedArray, entries, mapped
+from symgrad.reading.masks import Masked
 from symgrad.reading.places import Watch, located, refusal, tick, watched
 from symgrad.reading.rebinding import Rebinder
 from symgrad.reading.scalars import Entry, Scalar, real

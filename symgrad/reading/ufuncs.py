@@ -11,16 +11,15 @@ from symgrad.circuit import Circuit
 from symgrad.reading.arrays import (
     FUNCTIONS,
     UFUNCS,
-    Masked,
     TracedArray,
     boxed,
     call_function,
     entries,
-    map_masked,
     mapped,
     plain_key,
     wrapped,
 )
+from symgrad.reading.masks import Masked, map_masked
 from symgrad.reading.places import refusal
 from symgrad.reading.scalars import (
     IDENTITIES,
