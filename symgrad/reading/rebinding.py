@@ -7,6 +7,7 @@ module, its classes and its arrays stay as they are.
 
 from __future__ import annotations
 
+import abc
 import functools
 import importlib
 import sys
@@ -147,33 +148,46 @@ class Rebinder:
         return self.rebound(value.__wrapped__)
 
     def _class(self, kind: Any) -> Any:
-        module = sys.modules.get(kind.__module__)
-        if not _is_user_class(kind, module):
+        # Enumerations and the like make their classes in their own way, and hold constants.
+        if type(kind) not in (type, abc.ABCMeta) or not _is_user_class(kind):
             return kind
         bases = tuple(self.rebound(base) for base in kind.__bases__)
-        skipped = ("__dict__", "__weakref__", *getattr(kind, "__slots__", ()))
-        copy = type(kind)(kind.__name__, bases, {"__module__": kind.__module__})
+        slots = kind.__dict__.get("__slots__", ())
+        skipped = {"__dict__", "__weakref__", "__slots__", "__abstractmethods__", "_abc_impl"}
+        skipped |= {slots} if isinstance(slots, str) else set(slots)
+        held = {name: value for name, value in vars(kind).items() if name not in skipped}
+        copy = type(kind)(kind.__name__, bases, dict(held))
         self._remember(kind, copy)
-        for name, value in vars(kind).items():
-            if name not in skipped and name != "__slots__":
-                setattr(copy, name, self._member(value, kind, copy))
+        for name, value in held.items():
+            setattr(copy, name, self._member(value, copy, name))
         return copy
 
-    def _member(self, value: Any, kind: Any, copy: Any) -> Any:
+    def _member(self, value: Any, owner: Any, name: str) -> Any:
         if isinstance(value, (staticmethod, classmethod)):
             return type(value)(self.rebound(value.__func__))
         if isinstance(value, property):
             return property(*(f and self.rebound(f) for f in (value.fget, value.fset, value.fdel)))
+        if isinstance(value, functools.cached_property):
+            cached: Any = functools.cached_property(self.rebound(value.func))
+            cached.__set_name__(owner, name)
+            return cached
         return self.rebound(value)
 
     def _instance(self, value: Any) -> Any:
-        kind = self.rebound(type(value))
-        if kind is type(value) or not hasattr(value, "__dict__"):
+        plain = getattr(value, "py_func", None)
+        if isinstance(plain, types.FunctionType):
+            return self.rebound(plain)  # What a compiler was given.
+        kind = self.rebound(type(value)) if _is_user_class(type(value)) else type(value)
+        if kind is type(value):
             return value
-        copy = kind.__new__(kind) if kind.__new__ is object.__new__ else object.__new__(kind)
+        copy = object.__new__(kind)
         self._remember(value, copy)
-        copy.__dict__.update({name: self.rebound(held) for name, held in vars(value).items()})
+        for name, held in _attributes(value).items():
+            object.__setattr__(copy, name, self.rebound(held))
         return copy
+
+    def _vectorized(self, value: Any) -> Any:
+        return self.rebound(np.vectorize)(self.rebound(value.pyfunc))
 
     def _module(self, module: Any) -> Any:
         if not _is_user_file(getattr(module, "__file__", None)):
@@ -218,11 +232,22 @@ class Rebinder:
         return self.rebound(module)
 
 
-def _is_user_class(kind: Any, module: Any) -> bool:
+def _is_user_class(kind: Any) -> bool:
     if kind.__module__ in ("builtins", "typing", "abc"):
         return False
+    module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
     return kind.__module__ == "__main__" or module is None or _is_user_file(file)
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    found = dict(getattr(value, "__dict__", {}))
+    for kind in type(value).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(value, name) and name != "__dict__":
+                found[name] = getattr(value, name)
+    return found
 
 
 #: How values are copied, by their type; the first that fits counts.
@@ -233,6 +258,7 @@ _RULES: dict[Any, Callable[[Rebinder, Any], Any]] = {
     functools.partial: Rebinder._partial,
     functools._lru_cache_wrapper: Rebinder._cached,
     type: Rebinder._class,
+    np.vectorize: Rebinder._vectorized,
     np.ndarray: Rebinder._array,
     (float, np.floating): Rebinder._number,
     list: Rebinder._list,

@@ -317,6 +317,8 @@ _IDENTITIES: list[tuple[Circuit, dict[int, Any]]] = []
 def _is_numeric_function(value: Any) -> bool:
     if isinstance(value, np.ufunc):
         return True
+    if isinstance(value, np.vectorize):
+        return False
     module = getattr(value, "__module__", None) or ""
     return callable(value) and module.split(".")[0] == "numpy"
 
