@@ -34,6 +34,10 @@ class UnsupportedError(SymgradError, NotImplementedError):
     """An operation for which symgrad has no rule; the message names it."""
 
 
+class TraceError(UnsupportedError):
+    """Something in a traced Python function that cannot be read; the message names the line."""
+
+
 class DataError(SymgradError, ValueError):
     """Data that cannot be used: no samples, NaN, text where numbers belong."""
 
