@@ -60,7 +60,7 @@ from symgrad.losses import (
     sse,
 )
 from symgrad.training import Fit, load, train
-from symgrad.verification import Kink, Verdict, Witness, verify
+from symgrad.verification import Kink, Verdict, Witness, verify, verify_functions
 
 __all__ = [
     "Adjoint",
@@ -123,4 +123,5 @@ __all__ = [
     "sum_rows",
     "train",
     "verify",
+    "verify_functions",
 ]

@@ -14,8 +14,10 @@ from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
 from symgrad.shapes import name_of, worded
 from symgrad.verification import claims
+from symgrad.verification.functions import verify_functions
 from symgrad.verification.ladder import Outcome, decide
 from symgrad.verification.problem import Problem, deadline
+from symgrad.verification.results import TIMEOUT, joined
 from symgrad.verification.settings import Setting, domains, sizes_for
 from symgrad.verification.verdict import (
     AGREES,
@@ -29,10 +31,7 @@ from symgrad.verification.verdict import (
     check_timeout,
 )
 
-#: Seconds that one call may take.
-TIMEOUT = 60.0
-
-__all__ = ["Kink", "Verdict", "Witness", "verify"]
+__all__ = ["Kink", "Verdict", "Witness", "verify", "verify_functions"]
 
 
 @checks_options
@@ -122,25 +121,7 @@ def _verdict(
         if outcome.status == REFUTED:
             found = found[-1:]
             break
-    return _joined(name, found)
-
-
-def _joined(name: str, found: Sequence[tuple[dict[str, int], Outcome]]) -> Verdict:
-    """Join what holds at several sizes."""
-    outcomes = [outcome for _, outcome in found]
-    worst = max(outcomes, key=lambda outcome: (PROVED, AGREES, REFUTED).index(outcome.status))
-    bounds = [outcome.log2_bound for outcome in outcomes if outcome.log2_bound is not None]
-    return Verdict(
-        variable=name,
-        status=worst.status,
-        method=worst.method,
-        witness=worst.witness,
-        kinks=worst.kinks,
-        points=sum(outcome.points for outcome in outcomes),
-        log2_bound=max(bounds) + 1 if bounds and worst.status == PROVED else None,
-        sizes=tuple(sizes for sizes, _ in found if sizes),
-        notes=tuple(dict.fromkeys(note for outcome in outcomes for note in outcome.notes)),
-    )
+    return joined(name, found)
 
 
 def _at_sizes(
