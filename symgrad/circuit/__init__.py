@@ -11,38 +11,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import sympy as sp
 
+from symgrad.circuit import signs
+from symgrad.circuit.kinds import (
+    ADD,
+    AND,
+    CALL,
+    CONSTANT,
+    COS,
+    EXP,
+    LOG,
+    MULTIPLY,
+    NOT,
+    NUMBER,
+    POSITIVE,
+    POWER,
+    SELECT,
+    SIN,
+    VARIABLE,
+    ZERO,
+    Node,
+)
 from symgrad.circuit.numbers import exact
 from symgrad.errors import UnsupportedError
 
-#: The names of what nodes are; those of conditions come last.
-NUMBER, VARIABLE, CONSTANT = "number", "variable", "constant"
-ADD, MULTIPLY, POWER, EXP, LOG, SIN, COS = "add", "multiply", "power", "exp", "log", "sin", "cos"
-CALL, SELECT = "call", "select"
-POSITIVE, ZERO, NOT, AND = "positive", "zero", "not", "and"
-#: Kinds whose nodes hold or do not hold.
-CONDITIONS = frozenset({POSITIVE, ZERO, NOT, AND})
 #: Powers of numbers with more bits than this are refused.
 MOST_BITS = 100_000
-#: The sign of a product of up to so many factors is that of its factors.
-MOST_FACTORS = 4
 
 
-class Node(NamedTuple):
-    """One operation.
+class Undefined(sp.Function):
+    """No value at all: a division by zero, or a Piecewise where no condition holds."""
 
-    Attributes:
-        kind: What it does, one of the names above.
-        args: The nodes that it works on.
-        value: The number, the name of a variable, the exponent, the SymPy constant or function.
-    """
-
-    kind: str
-    args: tuple[int, ...] = ()
-    value: Any = None
+    nargs = 0
 
 
 class Circuit:
@@ -67,7 +70,8 @@ class Circuit:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def _node(self, kind: str, args: Iterable[int] = (), value: Any = None) -> int:
+    def node(self, kind: str, args: Iterable[int] = (), value: Any = None) -> int:
+        """Return the node of an operation as it is; the other methods bring it into normal form."""
         node = Node(kind, tuple(args), value)
         found = self._known.get(node)
         if found is None:
@@ -79,15 +83,15 @@ class Circuit:
 
     def number(self, value: Any) -> int:
         """Return the node of an exact number."""
-        return self._node(NUMBER, (), Fraction(value))
+        return self.node(NUMBER, (), Fraction(value))
 
     def variable(self, name: str) -> int:
         """Return the node of a variable."""
-        return self._node(VARIABLE, (), name)
+        return self.node(VARIABLE, (), name)
 
     def constant(self, value: Any) -> int:
         """Return the node of a SymPy constant such as pi."""
-        return self._node(CONSTANT, (), value)
+        return self.node(CONSTANT, (), value)
 
     def as_number(self, node: int) -> Fraction | None:
         """Return the number that a node is, or None."""
@@ -101,7 +105,7 @@ class Circuit:
         total = Fraction(0)
         counts: dict[int, Fraction] = {}
         for term in terms:
-            factor, rest = self._with_coefficient(term)
+            factor, rest = self.with_coefficient(term)
             if rest is None:
                 total += factor
             else:
@@ -109,9 +113,10 @@ class Circuit:
         parts = [self.scale(c, rest) for rest, c in sorted(counts.items()) if c]
         if total or not parts:
             parts.append(self.number(total))
-        return parts[0] if len(parts) == 1 else self._node(ADD, parts)
+        return parts[0] if len(parts) == 1 else self.node(ADD, parts)
 
-    def _with_coefficient(self, node: int) -> tuple[Fraction, int | None]:
+    def with_coefficient(self, node: int) -> tuple[Fraction, int | None]:
+        """Split a node into a number and the rest; the rest of a number is None."""
         kind, args, value = self.nodes[node]
         if kind == NUMBER:
             return value, None
@@ -119,7 +124,7 @@ class Circuit:
             factor = self.as_number(args[0])
             if factor is not None:
                 rest = args[1:]
-                return factor, rest[0] if len(rest) == 1 else self._node(MULTIPLY, rest)
+                return factor, rest[0] if len(rest) == 1 else self.node(MULTIPLY, rest)
         return Fraction(1), node
 
     def scale(self, factor: Any, node: int) -> int:
@@ -154,9 +159,9 @@ class Circuit:
             return self.multiply(self.number(total), *merged)
         parts = [self.power(base, e) for base, e in sorted(powers.items()) if e]
         if total != 1 or not parts:
-            # The number comes first, by which `_with_coefficient` finds it.
+            # The number comes first, by which `with_coefficient` finds it.
             parts.insert(0, self.number(total))
-        return parts[0] if len(parts) == 1 else self._node(MULTIPLY, parts)
+        return parts[0] if len(parts) == 1 else self.node(MULTIPLY, parts)
 
     def _merged_choices(self, powers: dict[int, Fraction]) -> list[int] | None:
         """Multiply choices by one condition branch by branch; None where there are none."""
@@ -221,7 +226,7 @@ class Circuit:
             return args[0]  # (u^(1/2))^2 = u, where it is defined
         elif kind == POWER and exponent.denominator == 1:
             return self.power(args[0], value * exponent)
-        return self._node(POWER, (base,), exponent)
+        return self.node(POWER, (base,), exponent)
 
     def _root_of_product(self, base: int, exponent: Fraction) -> int:
         """Take what is never negative out of a root: positive numbers, exponentials, squares."""
@@ -233,11 +238,15 @@ class Circuit:
             known = (kind == NUMBER and value > 0) or kind == EXP or square
             (outside if known else inside).append(factor)
         if not outside:
-            return self._node(POWER, (base,), exponent)
+            return self.node(POWER, (base,), exponent)
         rest = [self.power(self.multiply(*inside), exponent)] if inside else []
         return self.multiply(*(self.power(factor, exponent) for factor in outside), *rest)
 
     def _power_of_number(self, value: Fraction, exponent: Fraction) -> int:
+        complex_root = value < 0 and exponent.denominator % 2 == 0
+        if self.almost_everywhere and (complex_root or (not value and exponent < 0)):
+            # It may stand in a branch that is not taken.
+            return self.call(Undefined)
         if not value and exponent < 0:
             raise UnsupportedError("a division by zero: a part of the expression is 1/0")
         if exponent.denominator == 1:
@@ -245,14 +254,14 @@ class Circuit:
             if abs(exponent) * bits > MOST_BITS:
                 raise UnsupportedError(f"the number ({value})**({exponent}) is too large")
             return self.number(value**exponent)
-        if value < 0 and exponent.denominator % 2 == 0:
+        if complex_root:
             raise UnsupportedError(f"({value})**({exponent}) is not a real number")
         root = sp.Rational(value.numerator, value.denominator) ** sp.Rational(
             1, exponent.denominator
         )
         if root.is_Rational:
             return self.power(self.number(Fraction(int(root.p), int(root.q))), exponent.numerator)
-        return self._node(POWER, (self.number(value),), exponent)
+        return self.node(POWER, (self.number(value),), exponent)
 
     def root(self, node: int) -> int:
         """Return the square root of a node."""
@@ -265,22 +274,22 @@ class Circuit:
         if self.as_number(node) == 0:
             return self.number(1)
         kind, args, _ = self.nodes[node]
-        return args[0] if kind == LOG else self._node(EXP, (node,))
+        return args[0] if kind == LOG else self.node(EXP, (node,))
 
     def log(self, node: int) -> int:
         """Return the natural logarithm of a node."""
         if self.as_number(node) == 1:
             return self.number(0)
         kind, args, _ = self.nodes[node]
-        return args[0] if kind == EXP else self._node(LOG, (node,))
+        return args[0] if kind == EXP else self.node(LOG, (node,))
 
     def sin(self, node: int) -> int:
         """Return the sine of a node."""
-        return self.number(0) if self.as_number(node) == 0 else self._node(SIN, (node,))
+        return self.number(0) if self.as_number(node) == 0 else self.node(SIN, (node,))
 
     def cos(self, node: int) -> int:
         """Return the cosine of a node."""
-        return self.number(1) if self.as_number(node) == 0 else self._node(COS, (node,))
+        return self.number(1) if self.as_number(node) == 0 else self.node(COS, (node,))
 
     def general_power(self, base: int, exponent: int) -> int:
         """Return base^exponent for any two nodes: exp(exponent log base) where it is no number."""
@@ -291,71 +300,23 @@ class Circuit:
 
     def call(self, function: Any, *args: int) -> int:
         """Apply a SymPy function that has no spelling in this alphabet."""
-        return self._node(CALL, args, function)
+        return self.node(CALL, args, function)
 
     # ------------------------------------------------ conditions, choices
 
     @property
     def true(self) -> int:
         """The condition that always holds."""
-        return self._node(AND)
+        return self.node(AND)
 
     @property
     def false(self) -> int:
         """The condition that never holds."""
-        return self._node(NOT, (self.true,))
+        return self.node(NOT, (self.true,))
 
     def positive(self, node: int) -> int:
         """Return the condition node > 0."""
-        known = self.as_number(node)
-        if known is not None:
-            return self.true if known > 0 else self.false
-        kind, args, value = self.nodes[node]
-        if kind == EXP:
-            return self.true
-        if kind == MULTIPLY:
-            kept = self._signed_factors(args)
-            if kept != list(args):
-                return self.positive(self.multiply(*kept))
-            if self.almost_everywhere and len(args) <= MOST_FACTORS:
-                return self._sign_of_product(args)
-        if kind == SELECT:
-            # A choice is positive where the chosen branch is: relu(z) > 0 where z > 0.
-            condition, first, second = args
-            parts = self.positive(first), self.positive(second)
-            return self.either(
-                self.both(condition, parts[0]), self.both(self.negation(condition), parts[1])
-            )
-        if kind == POWER and value.denominator % 2 == 1 and value.numerator % 2 == 1:
-            return self.positive(args[0])
-        if self.almost_everywhere and self._leads_negative(node):
-            return self.negation(self._node(POSITIVE, (self.negative(node),)))
-        return self._node(POSITIVE, (node,))
-
-    def _sign_of_product(self, args: tuple[int, ...]) -> int:
-        """A product is positive where its first factor and the rest have one sign."""
-        first, rest = self.positive(args[0]), self.positive(self.multiply(*args[1:]))
-        neither = self.both(self.negation(first), self.negation(rest))
-        return self.either(self.both(first, rest), neither)
-
-    def _signed_factors(self, args: tuple[int, ...]) -> list[int]:
-        """Drop factors that do not change the sign of a product."""
-        kept = []
-        for factor in args:
-            kind, _, value = self.nodes[factor]
-            square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
-            if kind == NUMBER and abs(value) != 1:
-                kept.append(self.number(1 if value > 0 else -1))
-            elif not (kind == EXP or (square and self.almost_everywhere)):
-                kept.append(factor)
-        return kept if kept else [self.number(1)]
-
-    def _leads_negative(self, node: int) -> bool:
-        kind, args, _ = self.nodes[node]
-        first = self.nodes[args[0]] if kind in (ADD, MULTIPLY) else self.nodes[node]
-        if kind == ADD and first.kind == MULTIPLY:
-            first = self.nodes[first.args[0]]
-        return first.kind == NUMBER and first.value < 0
+        return signs.positive(self, node)
 
     def zero(self, node: int) -> int:
         """Return the condition node = 0."""
@@ -364,12 +325,12 @@ class Circuit:
             return self.false if known else self.true
         if self.almost_everywhere:
             return self.false
-        return self._node(ZERO, (node,))
+        return self.node(ZERO, (node,))
 
     def negation(self, condition: int) -> int:
         """Return the condition that another does not hold."""
         kind, args, _ = self.nodes[condition]
-        return args[0] if kind == NOT else self._node(NOT, (condition,))
+        return args[0] if kind == NOT else self.node(NOT, (condition,))
 
     def both(self, *conditions: int) -> int:
         """Return the condition that all given ones hold."""
@@ -382,7 +343,7 @@ class Circuit:
         signs = [self.nodes[part].args[0] for part in parts if self.nodes[part].kind == POSITIVE]
         if any(self.negative(node) in signs for node in signs):
             return self.false
-        return parts.pop() if len(parts) == 1 else self._node(AND, sorted(parts))
+        return parts.pop() if len(parts) == 1 else self.node(AND, sorted(parts))
 
     def either(self, *conditions: int) -> int:
         """Return the condition that one of the given ones holds."""
@@ -401,7 +362,7 @@ class Circuit:
             first = self.nodes[first].args[1]
         if self._chooses_by(condition, second):
             second = self.nodes[second].args[2]
-        return first if first == second else self._node(SELECT, (condition, first, second))
+        return first if first == second else self.node(SELECT, (condition, first, second))
 
     def _chooses_by(self, condition: int, node: int) -> bool:
         kind, args, _ = self.nodes[node]
@@ -435,7 +396,7 @@ class Circuit:
     def apply(self, kind: str, args: Sequence[int], value: Any = None) -> int:
         """Do the operation of a kind to nodes of this circuit, as a node of it says."""
         if kind in (NUMBER, VARIABLE, CONSTANT):
-            return self._node(kind, (), value)
+            return self.node(kind, (), value)
         if kind == POWER:
             return self.power(args[0], value)
         if kind == CALL:
@@ -495,4 +456,4 @@ MAKERS: dict[str, Callable[..., int]] = {
     AND: Circuit.both,
 }
 
-__all__ = ["Circuit", "Node", "exact"]
+__all__ = ["Circuit", "Node", "Undefined", "exact"]

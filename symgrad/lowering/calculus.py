@@ -7,7 +7,8 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.circuit import ADD, CALL, COS, EXP, LOG, MULTIPLY, POWER, SELECT, SIN, Circuit
+from symgrad.circuit import Circuit
+from symgrad.circuit.kinds import ADD, CALL, COS, EXP, LOG, MULTIPLY, POWER, SELECT, SIN
 from symgrad.lowering import lowered
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 from sympy.logic.boolalg import BooleanAtom
 
-from symgrad.circuit import Circuit, exact
+from symgrad.circuit import Circuit, Undefined, exact
 from symgrad.errors import UnsupportedError
 from symgrad.functions import ScalarFunctionBase, several
 from symgrad.lowering import WRITERS, SizedNode, Write, Writer, lowered, short, writes
@@ -204,12 +204,6 @@ def _piecewise(write: Writer, node: Any) -> int:
     for value, condition in reversed(pairs[:-1]):
         result = circuit.select(condition, write(value), result)
     return int(result)
-
-
-class Undefined(sp.Function):
-    """The value of a Piecewise where no condition holds: none."""
-
-    nargs = 0
 
 
 def _comparison(method: Callable[[Circuit, int, int], int]) -> Write:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +15,11 @@ from symgrad.gradient import Gradient, gradient
 from symgrad.shapes import name_of, worded
 from symgrad.verification import claims
 from symgrad.verification.functions import verify_functions
-from symgrad.verification.ladder import Outcome, decide
+from symgrad.verification.ladder import decide
 from symgrad.verification.problem import Problem, deadline
 from symgrad.verification.results import TIMEOUT, joined
 from symgrad.verification.settings import Setting, domains, sizes_for
 from symgrad.verification.verdict import (
-    AGREES,
-    PROVED,
     REFUTED,
     UNDECIDED,
     Kink,

@@ -16,8 +16,8 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from symgrad import circuit as ops
 from symgrad.circuit import Circuit
+from symgrad.circuit import kinds as ops
 
 Ball = tuple[Any, Any]
 ZERO = mpmath.mpf(0)

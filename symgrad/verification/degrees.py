@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from symgrad import circuit as ops
+from symgrad.circuit import kinds as ops
 from symgrad.verification.field import Evaluation
 from symgrad.verification.generators import DEGREE
 

@@ -7,8 +7,8 @@ from typing import Any
 import sympy as sp
 from sympy.solvers.simplex import InfeasibleLPError, UnboundedLPError, lpmax
 
-from symgrad import circuit as ops
 from symgrad.circuit import Circuit
+from symgrad.circuit import kinds as ops
 
 
 def possible(circuit: Circuit, conditions: list[tuple[int, bool]]) -> bool:
@@ -49,7 +49,6 @@ def _linear(circuit: Circuit, node: int, names: dict[int, Any]) -> Any:
         return sp.Add(*(_linear(circuit, arg, names) for arg in args))
     factor = circuit.as_number(args[0]) if kind == ops.MULTIPLY else None
     if factor is not None:
-        rest = circuit.multiply(*args[1:])
         number = sp.Rational(factor.numerator, factor.denominator)
-        return number * names.setdefault(rest, sp.Symbol(f"u{rest}", real=True))
+        return number * _linear(circuit, circuit.multiply(*args[1:]), names)
     return names.setdefault(node, sp.Symbol(f"u{node}", real=True))

@@ -25,15 +25,17 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad import circuit as ops
 from symgrad.circuit import Circuit
+from symgrad.circuit import kinds as ops
 from symgrad.errors import UnsupportedError
+from symgrad.verification.differentials import differential
 from symgrad.verification.generators import (
     DEGREE,
     EVEN,
     ODD,
     SPARE,
     Drop,
+    Impossible,
     Pair,
     TooFewLanes,
     Undecided,
@@ -48,7 +50,7 @@ class Evaluation:
         prime: The field.
         circuit: What was evaluated, in its form almost everywhere; its nodes are merged by value.
         values: The residues of each of its nodes.
-        signs: For conditions u > 0 whose truth is fixed: the truth, by their number.
+        truths: For conditions u > 0 of the source whose truth is fixed: the truth, by node.
     """
 
     def __init__(
@@ -56,26 +58,29 @@ class Evaluation:
         prime: Prime,
         lanes: int,
         *,
-        signs: Mapping[int, bool] | None = None,
+        truths: Mapping[int, bool] | None = None,
         check: Callable[[], None] = lambda: None,
         sign_of: Callable[[Circuit, int], int] | None = None,
     ) -> None:
         self.prime, self.lanes = prime, lanes
         self.circuit = Circuit(almost_everywhere=True)
         self.values: list[Lanes] = []
-        self.signs = dict(signs or {})
+        self.truths = dict(truths or {})
+        self._held: dict[int, bool] = {}
+        #: What was fixed: the u of this circuit, and whether u > 0, by the source's condition.
+        self.fixed: dict[int, tuple[int, bool]] = {}
         self._check, self._sign_of = check, sign_of
         self._random = np.random.default_rng(20_240_229)
-        self._p = np.uint64(prime.p)
+        self.p = np.uint64(prime.p)
         self._by_value: dict[tuple[bool, bytes], int] = {}
         self._keyed: dict[Any, Lanes] = {}
         self._atoms: list[int] = []
-        self._differentials: dict[int, Lanes] = {}
+        self.differentials: dict[int, Lanes] = {}
         #: How exponentials, logarithms and turns depend on the pairs, by node.
         self.exponents: dict[int, Mapping[int, Fraction]] = {}
         self.pairs: list[Pair] = []
         self.angles: list[Pair] = []
-        self._sums, self._products, self._turns = (Relations(prime) for _ in range(3))
+        self._sums, self.products, self._turns = (Relations(prime) for _ in range(3))
         for condition in (self.circuit.true, self.circuit.false):
             self._settled(condition)
 
@@ -93,6 +98,10 @@ class Evaluation:
             if count % 64 == 0:
                 self._check()
             kind, args, value = source.nodes[node]
+            if node in self.truths:
+                self.fixed[node] = images[args[0]], self.truths[node]
+                images[node] = self._fixed(*self.fixed[node])
+                continue
             try:
                 made = self.circuit.apply(kind, [images[arg] for arg in args], value)
             except UnsupportedError as error:
@@ -103,7 +112,7 @@ class Evaluation:
     @property
     def spare(self) -> int:
         """How many lanes there are beyond those that the relations use up."""
-        return self.lanes - max(r.rank for r in (self._sums, self._products, self._turns))
+        return self.lanes - max(r.rank for r in (self._sums, self.products, self._turns))
 
     def _settled(self, node: int) -> int:
         """Evaluate what is new in the circuit, and return the first node of a node's value."""
@@ -129,28 +138,28 @@ class Evaluation:
         self.lanes = int(lanes.sum())
         self.values = [value[lanes] for value in self.values]
         self._keyed = {key: value[lanes] for key, value in self._keyed.items()}
-        self._differentials = {key: value[lanes] for key, value in self._differentials.items()}
+        self.differentials = {key: value[lanes] for key, value in self.differentials.items()}
         self._by_value = {}
         for node in range(len(self.values)):
             self._by_value.setdefault(self._mark(node), node)
         for pair in self.pairs + self.angles:
             pair.a, pair.m, pair.slope = pair.a[lanes], pair.m[lanes], pair.slope[lanes]
             pair.roots = {degree: root[lanes] for degree, root in pair.roots.items()}
-        self._sums, self._products, self._turns = (Relations(self.prime) for _ in range(3))
+        self._sums, self.products, self._turns = (Relations(self.prime) for _ in range(3))
         for pair in self.pairs:
             self._sums.add(pair.a)
-            self._products.add(pair.slope)
+            self.products.add(pair.slope)
         for pair in self.angles:
             self._turns.add(pair.a)
 
     def _value(self, node: int) -> Lanes:
         kind, args, value = self.circuit.nodes[node]
-        p = self._p
+        p = self.p
         below = [self.values[arg] for arg in args]
         if kind == ops.NUMBER:
             return np.full(self.lanes, self.prime.of(value), dtype=np.uint64)
         if kind in (ops.VARIABLE, ops.CONSTANT):
-            return self._drawn((kind, str(value)))
+            return self.drawn((kind, str(value)))
         if kind == ops.ADD:
             total = below[0]
             for term in below[1:]:
@@ -173,7 +182,8 @@ class Evaluation:
             if value.denominator > 1:
                 return self._radical(args[0], value)
             if value < 0 and not self.values[args[0]].all():
-                raise Undecided("a division by what is zero")
+                # It may stand in a branch that is not taken.
+                return self.drawn(("undefined", at))
             return self.prime.power(self.values[args[0]], int(value))
         if kind == ops.EXP:
             return self._exponential(args[0], at)
@@ -185,7 +195,7 @@ class Evaluation:
             return self._indicator(args[0])
         return self._opaque(value, args)
 
-    def _drawn(self, key: Any) -> Lanes:
+    def drawn(self, key: Any) -> Lanes:
         """Return the random residues under a key: drawn once, never zero."""
         if key not in self._keyed:
             self._keyed[key] = self._fresh()
@@ -196,12 +206,12 @@ class Evaluation:
 
     def _opaque(self, function: Any, args: tuple[int, ...]) -> Lanes:
         if function in ODD + EVEN and len(args) == 1:
-            flipped = ((self._p - self.values[args[0]]) % self._p).tobytes()
+            flipped = ((self.p - self.values[args[0]]) % self.p).tobytes()
             opposite = self._by_value.get((False, flipped))
             known = self._keyed.get((function, opposite))
             if known is not None and opposite != args[0]:
-                return known if function in EVEN else (self._p - known) % self._p
-        return self._drawn((function, *args))
+                return known if function in EVEN else (self.p - known) % self.p
+        return self.drawn((function, *args))
 
     # --------------------------------------------------- exponentials, logs
 
@@ -211,7 +221,7 @@ class Evaluation:
             pair = self._drawn_pair(self.values[node], node)
             found = {self._new_pair(pair): Fraction(1)}
         self.exponents[at] = found
-        return self._product(self.pairs, found)
+        return self.product(self.pairs, found)
 
     def _drawn_pair(self, a: Lanes, node: int) -> Pair:
         root = self._fresh()
@@ -221,7 +231,7 @@ class Evaluation:
     def _new_pair(self, pair: Pair) -> int:
         self.pairs.append(pair)
         self._sums.add(pair.a)
-        self._products.add(pair.slope)
+        self.products.add(pair.slope)
         return len(self.pairs) - 1
 
     def _related(self, relations: Relations, vector: Lanes) -> dict[int, Fraction] | None:
@@ -230,10 +240,11 @@ class Evaluation:
         self._check()
         return relations.find(vector)
 
-    def _product(self, pairs: list[Pair], exponents: Mapping[int, Fraction]) -> Lanes:
+    def product(self, pairs: list[Pair], exponents: Mapping[int, Fraction]) -> Lanes:
+        """Multiply powers of generators."""
         total = np.ones(self.lanes, dtype=np.uint64)
         for k, exponent in exponents.items():
-            total = total * self._pair_power(pairs, k, exponent) % self._p
+            total = total * self.pair_power(pairs, k, exponent) % self.p
         return total
 
     def _pair_power(self, pairs: list[Pair], k: int, exponent: Fraction) -> Lanes:
@@ -263,7 +274,7 @@ class Evaluation:
         if not there.all():
             raise Drop(there)
         flip = self._random.integers(0, 2, self.lanes, dtype=bool)
-        return np.where(flip, (self._p - root) % self._p, root)
+        return np.where(flip, (self.p - root) % self.p, root)
 
     def _logarithm(self, node: int, at: int) -> Lanes:
         number = self.circuit.as_number(node)
@@ -271,32 +282,31 @@ class Evaluation:
             return self._log_of_number(number)
         exponents, constant, degree = self._factored(node)
         if constant is None:
-            return self._drawn(("log", node))
+            return self.drawn(("log", node))
         self.exponents[at] = exponents
-        total = self._times(Fraction(1, degree), self._log_of_number(constant))
+        total = self.times(Fraction(1, degree), self._log_of_number(constant))
         for k, exponent in exponents.items():
-            total = (total + self._times(exponent, self.pairs[k].a)) % self._p
+            total = (total + self.times(exponent, self.pairs[k].a)) % self.p
         return total
 
-    def _times(self, number: Fraction, value: Lanes) -> Lanes:
-        return value * np.uint64(self.prime.of(number)) % self._p
+    def times(self, number: Fraction, value: Lanes) -> Lanes:
+        """Multiply every lane by a number."""
+        return value * np.uint64(self.prime.of(number)) % self.p
 
     def _factored(self, node: int) -> tuple[dict[int, Fraction], Fraction | None, int]:
         """Write U^N = r times powers of pairs; r is None where U is a constant of another kind."""
-        value, slope = self.values[node], self._differential(node)
-        if not value.all():
-            raise Undecided("a logarithm or a root of what is zero")
-        if not slope.any():
+        value, slope = self.values[node], self.differential(node)
+        if not slope.any() or not value.all():
             return {}, None, 1
-        slope = slope * self.prime.inverse(value) % self._p
-        found = self._related(self._products, slope)
+        slope = slope * self.prime.inverse(value) % self.p
+        found = self._related(self.products, slope)
         if found is None:
             pair = self._new_pair(Pair(self._fresh(), value, slope, of=node))
             return {pair: Fraction(1)}, Fraction(1), 1
         degree = math.lcm(*(c.denominator for c in found.values()))
         whole = {k: c * degree for k, c in found.items()}
-        below = self.prime.inverse(self._product(self.pairs, whole))
-        ratio = self.prime.power(value, degree) * below % self._p
+        below = self.prime.inverse(self.product(self.pairs, whole))
+        ratio = self.prime.power(value, degree) * below % self.p
         constant = rational(int(ratio[0]), self.prime.p) if (ratio == ratio[0]).all() else None
         if constant is None or constant <= 0:
             return {}, None, 1
@@ -304,12 +314,12 @@ class Evaluation:
 
     def _log_of_number(self, number: Fraction) -> Lanes:
         if number <= 0:
-            raise Undecided(f"the logarithm of {number}")
+            return self.drawn(("undefined log", number))
         total = np.zeros(self.lanes, dtype=np.uint64)
         for part, sign in ((number.numerator, 1), (number.denominator, -1)):
             for q, count in sp.factorint(part).items():
-                term = self._times(Fraction(count * sign), self._drawn(("log", q)))
-                total = (total + term) % self._p
+                term = self.times(Fraction(count * sign), self.drawn(("log", q)))
+                total = (total + term) % self.p
         return total
 
     def _radical(self, node: int, exponent: Fraction) -> Lanes:
@@ -318,10 +328,12 @@ class Evaluation:
             return self._root_of_number(number, exponent)
         exponents, constant, degree = self._factored(node)
         if constant is None:
+            if not self.values[node].all():
+                return np.zeros(self.lanes, dtype=np.uint64)
             raise Undecided("a root of an irrational constant")
         total = self._root_of_number(constant, exponent / degree)
         powers = {k: c * exponent for k, c in exponents.items()}
-        return total * self._product(self.pairs, powers) % self._p
+        return total * self.product(self.pairs, powers) % self.p
 
     def _root_of_number(self, number: Fraction, exponent: Fraction) -> Lanes:
         if number < 0:
@@ -330,7 +342,7 @@ class Evaluation:
         for part, sign in ((number.numerator, 1), (number.denominator, -1)):
             for q, count in sp.factorint(part).items():
                 power = exponent * count * sign
-                total = total * self._prime_power(int(q), power) % self._p
+                total = total * self.prime_power(int(q), power) % self.p
         return total
 
     def _prime_power(self, q: int, exponent: Fraction) -> Lanes:
@@ -344,7 +356,7 @@ class Evaluation:
                     raise Undecided(f"the square root of {q} in this field")
                 # The square roots of one number differ by their sign alone, on every lane.
                 flip = self._random.integers(0, 2, self.lanes, dtype=bool)
-                base, rest = np.where(flip, (self._p - root) % self._p, root), rest // 2
+                base, rest = np.where(flip, (self.p - root) % self.p, root), rest // 2
             if rest > 1:
                 odd = self.prime.odd_root(base, rest)
                 if odd is None:
@@ -361,19 +373,19 @@ class Evaluation:
         if found is None:
             found = {self._new_angle(self._drawn_pair(self.values[node], node)): Fraction(1)}
         self.exponents[at] = found
-        y = self._product(self.angles, found)
+        y = self.product(self.angles, found)
         inverse = self.prime.inverse(y)
         if kind == ops.COS:
-            return self._times(Fraction(1, 2), (y + inverse) % self._p)
+            return self.times(Fraction(1, 2), (y + inverse) % self.p)
         below = pow(2 * self.prime.imaginary_unit, -1, self.prime.p)
-        return (y + self._p - inverse) % self._p * np.uint64(below) % self._p
+        return (y + self.p - inverse) % self.p * np.uint64(below) % self.p
 
     def _half_turn(self) -> Pair:
         """Return the pair of pi: exp(i pi) = -1."""
         eighth = self.prime.eighth_root
         known = {1: self.prime.p - 1, 2: pow(eighth, 2, self.prime.p), 4: eighth}
         full = {k: np.full(self.lanes, r, dtype=np.uint64) for k, r in known.items()}
-        at = self._drawn((ops.CONSTANT, "pi"))
+        at = self.drawn((ops.CONSTANT, "pi"))
         return Pair(at, full[1], np.zeros(self.lanes, dtype=np.uint64), -1, None, full)
 
     def _new_angle(self, pair: Pair) -> int:
@@ -388,11 +400,21 @@ class Evaluation:
         number, sign = self._atom(node)
         if number < 0:
             return np.full(self.lanes, int(sign > 0), dtype=np.uint64)
-        if number in self.signs:
-            holds = self.signs[number] == (sign > 0)
-            return np.full(self.lanes, int(holds), dtype=np.uint64)
-        drawn = self._drawn(("sign", number))
-        return drawn if sign > 0 else (np.uint64(1) + self._p - drawn) % self._p
+        drawn = self.drawn(("sign", number))
+        return drawn if sign > 0 else (np.uint64(1) + self.p - drawn) % self.p
+
+    def _fixed(self, node: int, truth: bool) -> int:
+        """Take u > 0 as true or as false, unless it is known, or was taken, to be otherwise."""
+        natural = self._settled(self.circuit.positive(node))
+        constants = {self.circuit.true: True, self.circuit.false: False}
+        if natural in constants:
+            held = constants[natural]
+        else:
+            number, sign = self._atom(node)
+            held = (self._held.setdefault(number, truth == (sign > 0))) == (sign > 0)
+        if held != truth:
+            raise Impossible
+        return self.circuit.true if truth else self.circuit.false
 
     def _atom(self, node: int) -> tuple[int, int]:
         """Return the number of the condition u > 0 and u's sign in it; -1 where u is constant."""
@@ -402,7 +424,7 @@ class Evaluation:
         if self._sign_of is not None and not self.circuit.variables([node]):
             return -1, self._sign_of(self.circuit, node)
         for number, other in enumerate(self._atoms):
-            ratio = value * self.prime.inverse(self.values[other]) % self._p
+            ratio = value * self.prime.inverse(self.values[other]) % self.p
             if (ratio == ratio[0]).all():
                 known = rational(int(ratio[0]), self.prime.p)
                 if known is not None:
@@ -415,69 +437,25 @@ class Evaluation:
         """The nodes u of the conditions u > 0, one for every class of positive multiples."""
         return list(self._atoms)
 
+    def atom_numbers(self) -> dict[int, int]:
+        """Return the number of the condition that a node u > 0 is, by node."""
+        return {node: number for node, (number, _) in self.atom_signs().items()}
+
+    def atom_signs(self) -> dict[int, tuple[int, int]]:
+        """Return the number of the condition that a node is, and the sign of its u in it."""
+        found = {}
+        for node, (kind, args, _) in enumerate(self.circuit.nodes):
+            if kind == ops.POSITIVE:
+                number, sign = self._atom(args[0])
+                if number >= 0:
+                    found[node] = number, sign
+        return found
+
     # ------------------------------------------------------- differentials
 
-    def _differential(self, node: int) -> Lanes:
+    def differential(self, node: int) -> Lanes:
         """Return du on every lane, for random differentials of the generators."""
         for below in self.circuit.cone([node]):
-            if below not in self._differentials:
-                self._differentials[below] = self._local_differential(below)
-        return self._differentials[node]
-
-    def _local_differential(self, node: int) -> Lanes:
-        kind, args, exponent = self.circuit.nodes[node]
-        slopes = [self._differentials[arg] for arg in args]
-        values = [self.values[arg] for arg in args]
-        zero = np.zeros(self.lanes, dtype=np.uint64)
-        if kind == ops.NUMBER:
-            return zero
-        if kind == ops.ADD:
-            return sum(slopes, zero) % self._p
-        if kind in (ops.MULTIPLY, ops.AND):
-            total = zero
-            for k, slope in enumerate(slopes):
-                if slope.any():
-                    for factor in values[:k] + values[k + 1 :]:
-                        slope = slope * factor % self._p
-                    total = (total + slope) % self._p
-            return total
-        if kind == ops.NOT:
-            return (self._p - slopes[0]) % self._p
-        if kind == ops.POWER:
-            below = self.values[node] * self.prime.inverse(values[0]) % self._p
-            return self._times(exponent, below * slopes[0] % self._p)
-        if kind == ops.SELECT:
-            chosen = values[0] * slopes[1] + (1 + self._p - values[0]) % self._p * slopes[2]
-            jump = (values[1] + self._p - values[2]) % self._p
-            return (chosen % self._p + slopes[0] * jump) % self._p
-        return self._differential_of_generator(kind, node)
-
-    def _differential_of_generator(self, kind: str, node: int) -> Lanes:
-        known = self.exponents.get(node)
-        if kind == ops.EXP and known is not None:
-            return self.values[node] * self._combined(known, self.pairs) % self._p
-        if kind == ops.LOG and known is not None:
-            total = np.zeros(self.lanes, dtype=np.uint64)
-            for k, c in known.items():
-                at = self.pairs[k].node
-                slope = self._drawn(("da", k)) if at is None else self._differential(at)
-                total = (total + self._times(c, slope)) % self._p
-            return total
-        if kind in (ops.SIN, ops.COS) and known is not None:
-            turn = self._combined(known, self.angles)
-            y = self._product(self.angles, known)
-            unit, inverse = self.prime.imaginary_unit, self.prime.inverse(y)
-            if kind == ops.COS:
-                return self._times(Fraction(1, 2), turn * ((y + self._p - inverse) % self._p))
-            below = pow(2 * unit, -1, self.prime.p)
-            return turn * ((y + inverse) % self._p) % self._p * np.uint64(below) % self._p
-        if kind == ops.POSITIVE:
-            constant = (self.values[node] <= 1).all()
-            return np.zeros(self.lanes, dtype=np.uint64) if constant else self._drawn(("d", node))
-        return self._drawn(("d", node))
-
-    def _combined(self, exponents: Mapping[int, Fraction], pairs: list[Pair]) -> Lanes:
-        total = np.zeros(self.lanes, dtype=np.uint64)
-        for k, c in exponents.items():
-            total = (total + self._times(c, pairs[k].slope)) % self._p
-        return total
+            if below not in self.differentials:
+                self.differentials[below] = differential(self, below)
+        return self.differentials[node]

@@ -30,9 +30,9 @@ from symgrad.reading.trace import call_traced, nodes_of, variables
 from symgrad.shapes import name_of, worded
 from symgrad.verification import numeric as numerics
 from symgrad.verification.ladder import decide
-from symgrad.verification.problem import Problem, TimeIsUp, deadline
+from symgrad.verification.problem import Problem, Range, TimeIsUp, deadline
 from symgrad.verification.results import TIMEOUT, joined
-from symgrad.verification.settings import GENERIC_SIZES, Range, domains
+from symgrad.verification.settings import GENERIC_SIZES, domains
 from symgrad.verification.verdict import (
     REFUTED,
     UNDECIDED,

@@ -25,6 +25,10 @@ class TooFewLanes(Undecided):
     """Roots do not exist on enough lanes: try again with more."""
 
 
+class Impossible(Exception):
+    """Conditions whose truth was fixed contradict each other."""
+
+
 class Drop(Exception):
     """Some lanes have no square root; carries the lanes that have one."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import mpmath
 import numpy as np
 
-from symgrad import circuit as ops
+from symgrad.circuit import kinds as ops
 from symgrad.verification.balls import balls
 from symgrad.verification.points import Points, Search
 from symgrad.verification.problem import Problem

@@ -165,12 +165,8 @@ class _Run:
         return moved
 
     def _witness(self, slope: float, claimed: float) -> Witness:
-        point = {
-            key: value
-            for key, value in self.arguments.items()
-            if not isinstance(value, (dict, list))
-        }
-        return Witness(point, (), slope, claimed, ((),), 1)
+        plain = {k: v for k, v in self.arguments.items() if not isinstance(v, (dict, list))}
+        return Witness(plain, (), slope, claimed, ((),), 1)
 
 
 def _like(value: Any, random: Any) -> Any:

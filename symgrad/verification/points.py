@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad import circuit as ops
+from symgrad.circuit import kinds as ops
 from symgrad.verification.problem import ANYWHERE, Problem, Range
 from symgrad.verification.values import on_points
 

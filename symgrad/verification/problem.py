@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,7 +67,8 @@ class Problem:
     def arrays(self, point: Mapping[str, float]) -> dict[str, Any]:
         """Return a point as people write it: a number or an array for every name."""
         nodes = [int(n) for table in self.tables.values() for n in np.ravel(table)]
-        values = balls(self.circuit, nodes, point, 30)
+        # Entries on which nothing depends have no value yet; any will do.
+        values = balls(self.circuit, nodes, defaultdict(lambda: 0.37, point), 30)
         made = {}
         for name, table in self.tables.items():
             array = np.vectorize(lambda node: float(values[int(node)][0]), otypes=[float])(table)

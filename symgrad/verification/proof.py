@@ -7,18 +7,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symgrad import circuit as ops
 from symgrad.circuit import Circuit
+from symgrad.circuit import kinds as ops
 from symgrad.verification.balls import sign_of_constant
 from symgrad.verification.degrees import log2_of_degree
 from symgrad.verification.feasible import possible
 from symgrad.verification.field import Evaluation
-from symgrad.verification.generators import SPARE, TooFewLanes, Undecided
+from symgrad.verification.generators import SPARE, Impossible, TooFewLanes, Undecided
+from symgrad.verification.groups import independent
 from symgrad.verification.modular import PRIMES, Prime
 from symgrad.verification.problem import Problem
 
-#: Branches are tried one by one for up to so many conditions: 2^8 evaluations.
-MOST_CONDITIONS = 8
+#: Branches are tried one by one, in up to so many evaluations.
+MOST_RUNS = 600
 #: No evaluation has more lanes than this.
 MOST_LANES = 40_000
 
@@ -31,15 +32,12 @@ class Proof:
         equal: Whether all entries are equal: in every branch that can be.
         log2_bound: The binary logarithm of the chance that a difference was overlooked.
         branches: How many combinations of signs were tried; 1 where they did not matter.
-        open: Combinations of signs in which the formulas differ formally, if they can occur:
-            by condition, the node u of u > 0 and whether it holds.
         reason: Why there is no proof.
     """
 
     equal: bool
     log2_bound: float = 0.0
     branches: int = 1
-    open: tuple[tuple[tuple[int, bool], ...], ...] = ()
     reason: str = ""
 
 
@@ -69,20 +67,32 @@ def prove(problem: Problem, check: Callable[[], None]) -> Proof:
 
 
 def _prove(problem: Problem, prime: Prime, check: Callable[[], None]) -> Proof:
-    run = evaluated(problem, prime, {}, check)
+    outputs = [node for pair in zip(problem.derived, problem.claimed, strict=True) for node in pair]
+    run = evaluated(problem.circuit, outputs, prime, {}, check)
     if not run.differing:
         return Proof(True, run.log2_bound)
-    count = len(run.evaluation.atoms)
-    if not count:
+    atoms = run.evaluation.atoms
+    if not atoms:
         return Proof(False, reason="the two differ as rational functions of their generators")
-    if count > MOST_CONDITIONS:
-        return Proof(False, reason=f"{count} conditions have too many combinations to try each")
-    return _by_branches(problem, prime, run.evaluation, check)
+    groups = independent(run.evaluation.circuit, run.differing, run.evaluation.atom_numbers())
+    many = f"{len(atoms)} conditions have too many combinations to try each"
+    proof = Proof(False, reason=many)
+    # Group by group first; conditions that exclude each other across groups need all at once.
+    for choice in (groups, [tuple(range(len(atoms)))]):
+        if not proof.equal and sum(2 ** len(group) for group in choice) <= MOST_RUNS:
+            proof = _by_branches(run, choice, prime, check)
+    return proof
 
 
 @dataclass(frozen=True)
 class Run:
-    """One evaluation of a problem: what differs, and the bound."""
+    """One evaluation of pairs of nodes.
+
+    Attributes:
+        evaluation: The evaluation.
+        differing: Its nodes of the pairs that are not equal, one after the other.
+        log2_bound: The chance of an accident, as a binary logarithm.
+    """
 
     evaluation: Evaluation
     differing: list[int]
@@ -90,26 +100,38 @@ class Run:
 
 
 def evaluated(
-    problem: Problem, prime: Prime, signs: Mapping[int, bool], check: Callable[[], None]
+    circuit: Circuit,
+    outputs: Sequence[int],
+    prime: Prime,
+    truths: Mapping[int, bool],
+    check: Callable[[], None],
 ) -> Run:
-    """Evaluate a problem, with more lanes where roots drop too many.
+    """Evaluate pairs of nodes, with more lanes where roots drop too many.
+
+    Args:
+        circuit: The circuit.
+        outputs: The two nodes of every pair, one after the other.
+        prime: The field.
+        truths: Conditions u > 0 of the circuit whose truth is fixed.
+        check: Raises when time is over.
 
     Raises:
-        Undecided: The field cannot evaluate the problem.
+        Undecided: The field cannot evaluate the nodes.
+        Impossible: The fixed truths contradict each other.
     """
-    cone = [problem.circuit.nodes[n] for n in problem.circuit.cone(problem.outputs)]
+    cone = [circuit.nodes[node] for node in circuit.cone(outputs)]
     generators = sum(node.kind in (ops.EXP, ops.LOG, ops.SIN, ops.COS) for node in cone)
     roots = sum(node.kind == ops.POWER and node.value.denominator > 1 for node in cone)
     lanes = generators + roots + 2 * SPARE
     lanes = min(MOST_LANES, lanes << min(roots, 5))
     while True:
-        evaluation = Evaluation(prime, lanes, signs=signs, check=check, sign_of=sign_of_constant)
+        evaluation = Evaluation(prime, lanes, truths=truths, check=check, sign_of=sign_of_constant)
         try:
-            images = evaluation.take(problem.circuit, [*problem.derived, *problem.claimed])
+            images = evaluation.take(circuit, outputs)
             if evaluation.spare < SPARE:
                 raise TooFewLanes("too few lanes are left after taking roots")
-            half = len(problem.derived)
-            differing = [k for k in range(half) if images[k] != images[half + k]]
+            pairs = zip(images[::2], images[1::2], strict=True)
+            differing = [node for pair in pairs if pair[0] != pair[1] for node in pair]
             return Run(evaluation, differing, _bound(evaluation, images))
         except TooFewLanes:
             if lanes >= MOST_LANES:
@@ -133,24 +155,41 @@ def _bound(evaluation: Evaluation, images: Sequence[int]) -> float:
 
 
 def _by_branches(
-    problem: Problem, prime: Prime, first: Evaluation, check: Callable[[], None]
+    first: Run, groups: Sequence[tuple[int, ...]], prime: Prime, check: Callable[[], None]
 ) -> Proof:
-    atoms = first.atoms
-    bound, branches, found = -math.inf, 0, []
-    for combination in itertools.product([True, False], repeat=len(atoms)):
-        check()
-        signs = dict(enumerate(combination))
-        run = evaluated(problem, prime, signs, check)
-        branches += 1
-        bound = max(bound, run.log2_bound)
-        if run.differing and possible(first.circuit, list(zip(atoms, combination, strict=True))):
-            found.append(tuple(zip(atoms, combination, strict=True)))
+    """Try the signs of one group of conditions after the other.
+
+    The difference is a sum of parts, each of which depends on the conditions of one group. Where
+    it is zero for all signs of a group, the others being as they may, that part does not depend on
+    them; where that holds for all groups, the difference is zero everywhere.
+    """
+    circuit, signs = first.evaluation.circuit, first.evaluation.atom_signs()
+    bound, branches = first.log2_bound, 1
+    found = 0
+    for group in groups:
+        for combination in itertools.product([True, False], repeat=len(group)):
+            check()
+            chosen = dict(zip(group, combination, strict=True))
+            truths = {
+                node: chosen.get(number, True) == (sign > 0)
+                for node, (number, sign) in signs.items()
+            }
+            branches += 1
+            try:
+                run = evaluated(circuit, first.differing, prime, truths, check)
+            except Impossible:
+                continue
+            bound = max(bound, run.log2_bound)
+            if run.differing:
+                own = [node for node, (number, _) in signs.items() if number in chosen]
+                fixed = [run.evaluation.fixed[node] for node in own if node in run.evaluation.fixed]
+                found += possible(run.evaluation.circuit, fixed)
     if found:
-        return Proof(False, branches=branches, open=tuple(found), reason=DIFFERS_IN_BRANCHES)
+        return Proof(False, branches=branches, reason=DIFFERS_IN_BRANCHES.format(found))
     return Proof(True, bound + math.log2(branches), branches)
 
 
-DIFFERS_IN_BRANCHES = "the two differ formally in branches in which no point was found"
+DIFFERS_IN_BRANCHES = "the two differ formally in {} branches in which no point was found"
 
 
 def worded_bound(log2: float) -> str:

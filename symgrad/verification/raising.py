@@ -6,8 +6,8 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad import circuit as ops
 from symgrad.circuit import Circuit
+from symgrad.circuit import kinds as ops
 
 #: Longer expressions are cut.
 LONGEST = 60

@@ -12,8 +12,8 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from symgrad import circuit as ops
 from symgrad.circuit import Circuit
+from symgrad.circuit import kinds as ops
 from symgrad.verification.balls import precise
 
 Values = dict[int, Any]

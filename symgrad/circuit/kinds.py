@@ -1,0 +1,27 @@
+"""What the nodes of a circuit are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+#: The names of what nodes are; those of conditions come last.
+NUMBER, VARIABLE, CONSTANT = "number", "variable", "constant"
+ADD, MULTIPLY, POWER, EXP, LOG, SIN, COS = "add", "multiply", "power", "exp", "log", "sin", "cos"
+CALL, SELECT = "call", "select"
+POSITIVE, ZERO, NOT, AND = "positive", "zero", "not", "and"
+#: Kinds whose nodes hold or do not hold.
+CONDITIONS = frozenset({POSITIVE, ZERO, NOT, AND})
+
+
+class Node(NamedTuple):
+    """One operation.
+
+    Attributes:
+        kind: What it does, one of the names above.
+        args: The nodes that it works on.
+        value: The number, the name of a variable, the exponent, the SymPy constant or function.
+    """
+
+    kind: str
+    args: tuple[int, ...] = ()
+    value: Any = None

@@ -1,0 +1,92 @@
+"""Signs of nodes: a condition u > 0 by the simplest u that has the same sign."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symgrad.circuit.kinds import ADD, EXP, MULTIPLY, NUMBER, POSITIVE, POWER, SELECT
+
+if TYPE_CHECKING:
+    from symgrad.circuit import Circuit
+
+#: The sign of a product of up to so many factors is that of its factors.
+MOST_FACTORS = 4
+
+
+def positive(circuit: Circuit, node: int) -> int:
+    """Return the condition node > 0, with what does not change the sign left out.
+
+    >>> from symgrad.circuit import Circuit
+    >>> circuit = Circuit()
+    >>> x = circuit.variable("x")
+    >>> positive(circuit, circuit.multiply(x, circuit.exp(x))) == positive(circuit, x)
+    True
+    """
+    known = circuit.as_number(node)
+    if known is not None:
+        return circuit.true if known > 0 else circuit.false
+    kind, args, value = circuit.nodes[node]
+    if kind == EXP:
+        return circuit.true
+    if kind == MULTIPLY:
+        kept = _signed_factors(circuit, args)
+        if kept != list(args):
+            return positive(circuit, circuit.multiply(*kept))
+        if circuit.almost_everywhere and len(args) <= MOST_FACTORS:
+            return _sign_of_product(circuit, args)
+    if kind == ADD and len(args) == 2:
+        compared = _compared_exponentials(circuit, args)
+        if compared is not None:
+            return positive(circuit, compared)
+    if kind == SELECT:
+        # A choice is positive where the chosen branch is: relu(z) > 0 where z > 0.
+        condition, first, second = args
+        parts = positive(circuit, first), positive(circuit, second)
+        return circuit.either(
+            circuit.both(condition, parts[0]), circuit.both(circuit.negation(condition), parts[1])
+        )
+    if kind == POWER and value.denominator % 2 == 1 and value.numerator % 2 == 1:
+        return positive(circuit, args[0])
+    if circuit.almost_everywhere and _leads_negative(circuit, node):
+        return circuit.negation(circuit.node(POSITIVE, (circuit.negative(node),)))
+    return circuit.node(POSITIVE, (node,))
+
+
+def _compared_exponentials(circuit: Circuit, terms: tuple[int, ...]) -> int | None:
+    """A exp(u) - b exp(v) > 0 where u + log(a) > v + log(b); a number is b exp(0)."""
+    sides: list[list[int]] = [[], []]
+    for term in terms:
+        factor, rest = circuit.with_coefficient(term)
+        if rest is not None and circuit.nodes[rest].kind != EXP:
+            return None
+        exponent = circuit.number(0) if rest is None else circuit.nodes[rest].args[0]
+        sides[factor < 0].append(circuit.add(exponent, circuit.log(circuit.number(abs(factor)))))
+    return circuit.subtract(sides[0][0], sides[1][0]) if sides[0] and sides[1] else None
+
+
+def _sign_of_product(circuit: Circuit, args: tuple[int, ...]) -> int:
+    """A product is positive where its first factor and the rest have one sign."""
+    first, rest = positive(circuit, args[0]), positive(circuit, circuit.multiply(*args[1:]))
+    neither = circuit.both(circuit.negation(first), circuit.negation(rest))
+    return circuit.either(circuit.both(first, rest), neither)
+
+
+def _signed_factors(circuit: Circuit, args: tuple[int, ...]) -> list[int]:
+    """Drop factors that do not change the sign of a product."""
+    kept = []
+    for factor in args:
+        kind, _, value = circuit.nodes[factor]
+        square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
+        if kind == NUMBER and abs(value) != 1:
+            kept.append(circuit.number(1 if value > 0 else -1))
+        elif not (kind == EXP or (square and circuit.almost_everywhere)):
+            kept.append(factor)
+    return kept if kept else [circuit.number(1)]
+
+
+def _leads_negative(circuit: Circuit, node: int) -> bool:
+    kind, args, _ = circuit.nodes[node]
+    first = circuit.nodes[args[0]] if kind in (ADD, MULTIPLY) else circuit.nodes[node]
+    if kind == ADD and first.kind == MULTIPLY:
+        first = circuit.nodes[first.args[0]]
+    return first.kind == NUMBER and first.value < 0
