@@ -69,6 +69,8 @@ def entries(circuit: Circuit, value: Any) -> Any:
         return boxed(read(circuit, value))
     if isinstance(value, (list, tuple, range)):
         return _stacked(circuit, value)
+    if isinstance(value, Operators):
+        raise value.refused("a function with another array")
     if not isinstance(value, np.ndarray):
         raise refusal(f"an array of numbers is expected here, not {type(value).__name__}")
     return mapped(lambda entry: read(circuit, entry), value)
@@ -386,11 +388,11 @@ def call_function(circuit: Circuit, function: Any, args: Any, options: Any) -> A
         TraceError: A function that is not read, of values that depend on the inputs.
     """
     tick()
-    if isinstance(function, np.ufunc):
-        return UFUNCS[0](circuit, function, "__call__", args, options)
     other = [v for v in args if isinstance(v, Operators) and not isinstance(v, TracedArray)]
     if other:
         return other[0].__array_function__(function, (), args, options)  # type: ignore[attr-defined]
+    if isinstance(function, np.ufunc):
+        return UFUNCS[0](circuit, function, "__call__", args, options)
     if function in FUNCTIONS:
         return FUNCTIONS[function](circuit, *args, **options)
     plain = _all_known([*args, *options.values()])

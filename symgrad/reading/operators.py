@@ -65,3 +65,7 @@ class Operators:
     __neg__, __pos__ = _unary("negative"), _unary("positive")
     __abs__, __invert__ = _unary("absolute"), _unary("invert")
     __hash__ = None  # type: ignore[assignment]
+
+    def refused(self, use: str) -> Exception:
+        """Return the error for a use that cannot be read."""
+        raise NotImplementedError

@@ -22,7 +22,7 @@ import numpy as np
 from symgrad.circuit import Circuit
 from symgrad.reading import standins
 from symgrad.reading.arrays import TracedArray, entries
-from symgrad.reading.masks import Masked
+from symgrad.reading.operators import Operators
 from symgrad.reading.places import UserGlobals
 from symgrad.reading.scalars import Entry, read
 
@@ -89,7 +89,7 @@ class Rebinder:
         """Return the copy of any value that user code refers to."""
         if id(value) in self._known:
             return self._known[id(value)]
-        if isinstance(value, (Entry, TracedArray, Masked)) or value is None:
+        if isinstance(value, (Entry, Operators)) or value is None:
             return value
         other = standins.replaced(self.circuit, value)
         if other is not value:
