@@ -89,6 +89,7 @@ class MatrixValue(Operators):
         return tuple(int(s) if sp.sympify(s).is_Integer else Size(s, ()) for s in self.sizes)
 
     ndim = property(lambda self: len(self.sizes))
+    is_single = property(lambda self: not self.sizes)
     T = property(lambda self: transposed(self))
 
     @property

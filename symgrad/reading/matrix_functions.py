@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symgrad import algebra, functions, trees
@@ -151,7 +152,9 @@ def _sum(
     value: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
 ) -> MatrixValue:
     found = lifted(value)
-    kept = keepdims is True
+    kept = keepdims is not np._NoValue and bool(keepdims)
+    if out is not None:
+        raise not_matrices("out=")
     axes = tuple(range(found.ndim)) if axis is None else axis
     axes = tuple(k % found.ndim for k in (axes if isinstance(axes, tuple) else (axes,)))
     sizes = tuple(1 if k in axes else s for k, s in enumerate(found.sizes))
@@ -173,12 +176,16 @@ def _mean(
     value: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
 ) -> MatrixValue:
     found = lifted(value)
+    if out is not None:
+        raise not_matrices("out=")
     axes = range(found.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     count = sp.Mul(*(found.sizes[k] for k in axes))
     return _product(MatrixValue(1 / count, ()), _sum(found, axis, keepdims=keepdims))
 
 
-def _var(value: Any, axis: Any = None, keepdims: Any = False, **_: Any) -> MatrixValue:
+def _var(value: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> MatrixValue:
+    if ddof:
+        raise not_matrices("ddof=")
     apart = _difference(value, _mean(value, axis, keepdims=True))
     return _mean(_power(apart, 2), axis, keepdims=keepdims)
 
@@ -204,6 +211,8 @@ def _reshape(value: Any, *shape: Any, **_: Any) -> MatrixValue:
 
 def _clip(value: Any, low: Any = None, high: Any = None, **more: Any) -> MatrixValue:
     result = lifted(value)
+    if more.get("out") is not None:
+        raise not_matrices("out=")
     for bound, rule in ((more.get("min", low), sp.Max), (more.get("max", high), sp.Min)):
         result = result if bound is None else applied(rule, result, lifted(bound))
     return result
@@ -221,6 +230,11 @@ def _filled(number: int) -> Callable[..., Any]:
 
 def _like(number: int) -> Callable[..., Any]:
     return lambda value, **_: _filled(number)(lifted(value).sizes)
+
+
+def _copied(value: Any) -> MatrixValue:
+    found = lifted(value)
+    return MatrixValue(found.base, found.sizes, found.body)
 
 
 def _inverse(value: Any) -> MatrixValue:
@@ -278,7 +292,7 @@ UFUNCS.update(
         "power": lambda a, b, **_: _power(a, b),
         "matmul": _matmul,
         "negative": lambda a, **_: _negative(a),
-        "positive": lambda a, **_: lifted(a),
+        "positive": lambda a, **_: _copied(a),
         "square": lambda a, **_: _power(a, 2),
         "sqrt": _one(sp.sqrt),
         "reciprocal": _one(lambda v: 1 / v),
@@ -337,7 +351,7 @@ FUNCTIONS.update(
         "ones": _filled(1),
         "zeros_like": _like(0),
         "ones_like": _like(1),
-        "copy": lambda a: MatrixValue(a.base, a.sizes, a.body),
+        "copy": lambda a: _copied(a),
         "asarray": lambda a, *_, **__: lifted(a),
         "array": lambda a, *_, **__: MatrixValue(lifted(a).base, lifted(a).sizes, lifted(a).body),
         "shape": lambda a: lifted(a).shape,

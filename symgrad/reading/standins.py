@@ -135,9 +135,7 @@ def _arange(circuit: Circuit, *args: Any, dtype: Any = None, **_: Any) -> Any:
     return wrapped(circuit, entries(circuit, [first + k * by for k in range(count)]))
 
 
-def _linspace(
-    circuit: Circuit, start: Any, stop: Any, num: int = 50, endpoint: bool = True, **_: Any
-) -> Any:
+def _linspace(circuit: Circuit, start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Any:
     first, last = read(circuit, start), read(circuit, stop)
     parts = max(num - 1 if endpoint else num, 1)
     row = [first + (last - first) * k / parts for k in range(num)]
@@ -175,6 +173,11 @@ def _apply_along_axis(
     return np.moveaxis(result, list(back), [axis + k for k in range(len(back))])
 
 
+def _ndenumerate(circuit: Circuit, arr: Any) -> Any:
+    data = TracedArray(circuit, entries(circuit, arr))
+    return ((place, data[place]) for place in np.ndindex(data.shape))
+
+
 class _Joined:
     """`np.c_` and `np.r_`."""
 
@@ -204,6 +207,7 @@ _ARRAY_MAKERS: dict[str, Callable[..., Any]] = {
     "linspace": _linspace,
     "vectorize": _vectorize,
     "apply_along_axis": _apply_along_axis,
+    "ndenumerate": _ndenumerate,
     "einsum": products.einsum,
 }
 
