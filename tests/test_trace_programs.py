@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from test_trace import agrees
@@ -258,12 +260,21 @@ def accumulated(X, labels):
     return totals / counts[:, None]
 
 
+def sizes(x):
+    n = x.shape[0]
+    half = int(n / 2)
+    levels = int(np.ceil(np.log2(n))) + int(np.sqrt(n)) + round(n * 0.4) + math.floor(np.pi)
+    if np.sqrt(n) > 1.5 and 2 * math.pi < 7:
+        x = x * 2
+    return x[:half].sum() * levels
+
+
 def small_things(x):
     eps = np.finfo(float).eps
     total = 0.0
     for place, value in np.ndenumerate(x):
         total += value * (place[0] + 1)
-    y = x.astype(np.float32).astype("float64")
+    y = x.astype(np.float64).astype("float64")
     z = np.asarray(x, dtype=float).reshape((x.size,))
     a, *rest = z
     mean: float = z.mean().item()
@@ -290,6 +301,7 @@ PROGRAMS = {
     "huber": (huber, uniform(6)),
     "hinge": (hinge, uniform(3, 4), uniform(4, 3)),
     "accumulated": (lambda X: accumulated(X, LABELS), uniform(3, 2)),
+    "sizes": (sizes, uniform(8)),
     "small things": (small_things, uniform(2, 3)),
 }
 

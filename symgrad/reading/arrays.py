@@ -30,6 +30,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 #: Called for a ufunc: with the circuit, the ufunc, its method, inputs and options.
 UFUNCS: list[Callable[..., Any]] = []
 
+#: Constant arrays with more entries than this stay plain until they are computed with.
+MOST_CONSTANTS = 20_000
 FLOAT, BOOL = np.dtype(float), np.dtype(bool)
 
 
@@ -440,7 +442,8 @@ def _all_known(values: list[Any]) -> list[Any] | None:
 def as_given(circuit: Circuit, value: Any) -> Any:
     """Return what a function of plain numbers gave: floating-point numbers become exact."""
     if isinstance(value, np.ndarray):
-        return TracedArray(circuit, entries(circuit, value)) if value.dtype.kind == "f" else value
+        exact = value.dtype.kind == "f" and value.size <= MOST_CONSTANTS
+        return TracedArray(circuit, entries(circuit, value)) if exact else value
     if isinstance(value, (float, np.floating)):
         return read(circuit, value)
     if type(value) in (list, tuple):

@@ -127,7 +127,7 @@ def _like(value: Any) -> Any:
     def rule(circuit: Circuit, prototype: Any, *more: Any, **options: Any) -> Any:
         args = list(more)
         if value is None:
-            given, *args = (*args, *((options["fill_value"],) if "fill_value" in options else ()))
+            given = options["fill_value"] if "fill_value" in options else args.pop(0)
         else:
             given = value
         dtype = args[0] if args else options.get("dtype")

@@ -18,6 +18,7 @@ from symgrad.circuit import Circuit
 from symgrad.reading import products, shaping, sums
 from symgrad.reading.arrays import (
     FUNCTIONS,
+    MOST_CONSTANTS,
     TracedArray,
     as_given,
     call_function,
@@ -63,7 +64,8 @@ def call(circuit: Circuit, function: Any, args: Any, options: Any) -> Any:
         result = function(*args, **options)
     if result is None or "out" in options or _is_discrete(result):
         return result
-    if isinstance(function, np.ufunc) or function in FUNCTIONS:
+    large = any(isinstance(arg, np.ndarray) and arg.size > MOST_CONSTANTS for arg in args)
+    if (isinstance(function, np.ufunc) or function in FUNCTIONS) and not large:
         return call_function(circuit, function, args, options)
     return as_given(circuit, result)
 
@@ -149,7 +151,10 @@ def _truth_of_closeness(circuit: Circuit, a: Any, b: Any, *args: Any, **options:
     return call_function(circuit, np.allclose, (a, b, *args), options)
 
 
-def _vectorize(circuit: Circuit, pyfunc: Any, *_: Any, **__: Any) -> Any:
+def _vectorize(circuit: Circuit, pyfunc: Any, *_: Any, **options: Any) -> Any:
+    if options.get("signature") is not None or options.get("excluded"):
+        raise refusal("np.vectorize with signature= or excluded= is not read")
+
     def function(*args: Any) -> Any:
         data = [entries(circuit, arg) for arg in args]
         wide = np.broadcast_shapes(*(a.shape for a in data))
