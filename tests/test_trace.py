@@ -80,7 +80,8 @@ def traced(function, *arrays):
 def agrees(function, *arrays):
     expected = function(*[np.array(a, dtype=float) if np.ndim(a) else float(a) for a in arrays])
     found = traced(function, *arrays)
-    pairs = zip(expected, found, strict=True) if isinstance(found, list) else [(expected, found)]
+    several = isinstance(found, list)
+    pairs = zip(expected, found, strict=True) if several else [(expected, found)]
     for theirs, ours in pairs:
         assert np.shape(ours) == np.shape(theirs)
         np.testing.assert_allclose(ours, np.asarray(theirs, dtype=float), rtol=1e-9, atol=1e-12)

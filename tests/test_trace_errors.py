@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.random import randn
 from test_trace import traced
 
 from symgrad.circuit import Circuit
 from symgrad.errors import TraceError
 from symgrad.reading.trace import call_traced, nodes_of, variables
 
+GENERATOR = np.random.default_rng(4)
 A = np.random.default_rng(3).uniform(-2, 2, (3, 4))
 
 
@@ -49,6 +51,31 @@ def sorts(x):
 
 def draws(x):
     return x + np.random.randn(3, 4)  # the line
+
+
+def draws_by_name(x):
+    return x * randn(3, 4)  # the line
+
+
+def draws_by_generator(x):
+    return x * GENERATOR.random(4)  # the line
+
+
+def fills_a_file(x):
+    np.save("file.npy", x)  # the line
+
+
+def takes_median(x):
+    return np.median(x)  # the line
+
+
+def unpacks(x):
+    a, b = x  # the line
+    return a + b
+
+
+def mixes_complex(x):
+    return x * 1j  # the line
 
 
 def stores_in_plain(x):
@@ -115,6 +142,12 @@ ERRORS = {
     takes_argmax: "argmax",
     sorts: "sort",
     draws: "random",
+    draws_by_name: "random",
+    draws_by_generator: "random",
+    fills_a_file: "np.save",
+    takes_median: "np.median",
+    unpacks: "too many values",
+    mixes_complex: "",
     stores_in_plain: "np.zeros",
     ranges: "index",
     shapes_wrong: "ValueError",

@@ -30,6 +30,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 #: Called for a ufunc: with the circuit, the ufunc, its method, inputs and options.
 UFUNCS: list[Callable[..., Any]] = []
 
+#: Constant arrays with more entries than this stay plain until they are computed with.
+MOST_CONSTANTS = 20_000
 FLOAT, BOOL = np.dtype(float), np.dtype(bool)
 
 
@@ -69,6 +71,8 @@ def entries(circuit: Circuit, value: Any) -> Any:
         return boxed(read(circuit, value))
     if isinstance(value, (list, tuple, range)):
         return _stacked(circuit, value)
+    if isinstance(value, Operators):
+        raise value.refused("a function with another array")
     if not isinstance(value, np.ndarray):
         raise refusal(f"an array of numbers is expected here, not {type(value).__name__}")
     return mapped(lambda entry: read(circuit, entry), value)
@@ -386,11 +390,11 @@ def call_function(circuit: Circuit, function: Any, args: Any, options: Any) -> A
         TraceError: A function that is not read, of values that depend on the inputs.
     """
     tick()
-    if isinstance(function, np.ufunc):
-        return UFUNCS[0](circuit, function, "__call__", args, options)
     other = [v for v in args if isinstance(v, Operators) and not isinstance(v, TracedArray)]
     if other:
         return other[0].__array_function__(function, (), args, options)  # type: ignore[attr-defined]
+    if isinstance(function, np.ufunc):
+        return UFUNCS[0](circuit, function, "__call__", args, options)
     if function in FUNCTIONS:
         return FUNCTIONS[function](circuit, *args, **options)
     plain = _all_known([*args, *options.values()])
@@ -438,7 +442,8 @@ def _all_known(values: list[Any]) -> list[Any] | None:
 def as_given(circuit: Circuit, value: Any) -> Any:
     """Return what a function of plain numbers gave: floating-point numbers become exact."""
     if isinstance(value, np.ndarray):
-        return TracedArray(circuit, entries(circuit, value)) if value.dtype.kind == "f" else value
+        exact = value.dtype.kind == "f" and value.size <= MOST_CONSTANTS
+        return TracedArray(circuit, entries(circuit, value)) if exact else value
     if isinstance(value, (float, np.floating)):
         return read(circuit, value)
     if type(value) in (list, tuple):

@@ -63,6 +63,8 @@ class Masked(Operators):
         return UFUNCS[0](self.circuit, ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        if isinstance(function, np.ufunc):
+            return UFUNCS[0](self.circuit, function, "__call__", args, options)
         if function in (np.sum, np.mean) and len(args) == 1 and not options:
             return self.sum() if function is np.sum else self.mean()
         raise self.refused(getattr(function, "__name__", str(function)))

@@ -29,6 +29,8 @@ def _in_place(name: str) -> Any:
     ufunc = getattr(np, name)
 
     def operator(self: Any, other: Any) -> Any:
+        if self.is_single:
+            return ufunc(self, other)
         ufunc(self, other, out=(self,))
         return self
 
@@ -64,4 +66,10 @@ class Operators:
     __eq__, __ne__ = _operator("equal"), _operator("not_equal")
     __neg__, __pos__ = _unary("negative"), _unary("positive")
     __abs__, __invert__ = _unary("absolute"), _unary("invert")
+    #: Whether it stands for a single number, which `+=` replaces and does not change.
+    is_single = False
     __hash__ = None  # type: ignore[assignment]
+
+    def refused(self, use: str) -> Exception:
+        """Return the error for a use that cannot be read."""
+        raise NotImplementedError

@@ -8,6 +8,7 @@ wrongly, since NumPy itself would not have raised it.
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -23,9 +24,9 @@ from symgrad.errors import TraceError
 CHECK_EVERY = 256
 #: Folders whose frames are not the user's: this package, the standard library, installed ones.
 _FOREIGN = (
-    str(Path(__file__).resolve().parents[1]),
-    sysconfig.get_paths()["stdlib"],
-    sysconfig.get_paths()["purelib"],
+    str(Path(__file__).resolve().parents[1]) + os.sep,
+    sysconfig.get_paths()["stdlib"] + os.sep,
+    sysconfig.get_paths()["purelib"] + os.sep,
 )
 
 

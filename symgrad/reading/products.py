@@ -250,7 +250,7 @@ def correlate(circuit: Circuit, a: Any, v: Any, mode: str = "valid") -> Any:
 
 
 @implements(np.cross)
-def cross(circuit: Circuit, a: Any, b: Any, **_: Any) -> Any:
+def cross(circuit: Circuit, a: Any, b: Any) -> Any:
     """Return the vector product along the last axes, of three entries each."""
     x, y = (TracedArray(circuit, np.moveaxis(entries(circuit, v), -1, 0)) for v in (a, b))
     parts = [x[i] * y[j] - x[j] * y[i] for i, j in ((1, 2), (2, 0), (0, 1))]

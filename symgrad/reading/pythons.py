@@ -26,9 +26,16 @@ class Own:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Call it; a stand-in for a type that is given as dtype is made a dtype."""
+        for value in _parts(args):
+            if hasattr(type(value), "called_by"):
+                return value.called_by(self.__name__, args, options)
         if "dtype" in options:
             options["dtype"] = dtype_of(options["dtype"])
         return self.function(self.circuit, *args, **options)
+
+
+def _parts(args: tuple[Any, ...]) -> list[Any]:
+    return [part for arg in args for part in (arg if isinstance(arg, (tuple, list)) else [arg])]
 
 
 def constants(circuit: Circuit) -> dict[str, Any]:

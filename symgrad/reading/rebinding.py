@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import functools
 import importlib
+import os
 import sys
 import sysconfig
 import types
@@ -21,13 +22,10 @@ import numpy as np
 
 from symgrad.circuit import Circuit
 from symgrad.reading import standins
-from symgrad.reading.arrays import TracedArray, entries
-from symgrad.reading.masks import Masked
+from symgrad.reading.arrays import MOST_CONSTANTS, TracedArray, entries
+from symgrad.reading.operators import Operators
 from symgrad.reading.places import UserGlobals
 from symgrad.reading.scalars import Entry, read
-
-#: Constant arrays with more entries than this stay plain until they are computed with.
-MOST_CONSTANTS = 20_000
 
 _INSTALLED = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")})
 _OWN = str(Path(__file__).resolve().parents[1])
@@ -36,7 +34,7 @@ _OWN = str(Path(__file__).resolve().parents[1])
 def _is_user_file(file: str | None) -> bool:
     if file is None:
         return False
-    return not file.startswith((_OWN, "<frozen", *_INSTALLED))
+    return not file.startswith(("<frozen", *(folder + os.sep for folder in (_OWN, *_INSTALLED))))
 
 
 class _LazyGlobals(UserGlobals):
@@ -89,7 +87,7 @@ class Rebinder:
         """Return the copy of any value that user code refers to."""
         if id(value) in self._known:
             return self._known[id(value)]
-        if isinstance(value, (Entry, TracedArray, Masked)) or value is None:
+        if isinstance(value, (Entry, Operators)) or value is None:
             return value
         other = standins.replaced(self.circuit, value)
         if other is not value:

@@ -80,8 +80,23 @@ class Entry:
     def __pos__(self) -> Entry:
         return self
 
+    def constant(self) -> Any:
+        """Return the number or truth value where no input is below, to 30 digits; else None."""
+        found = self.known
+        if found is not None or self.circuit.variables([self.node]):
+            return found
+        from symgrad.reading.formulas import expression_of
+
+        value = expression_of(self.circuit, self.node)
+        if isinstance(self, Condition):
+            return bool(value)
+        number = sp.N(value, 30)
+        # log(8)/log(2) is 3: a rounding must not make floor() or int() of it 2.
+        whole = sp.Integer(round(number))
+        return whole if abs(number - whole) < sp.Rational(1, 10**20) else number
+
     def __bool__(self) -> bool:
-        known = self.known
+        known = self.constant()
         if known is None:
             raise refusal(
                 "the truth of a value that depends on the inputs is asked (an `if`, `while`, "
@@ -91,7 +106,7 @@ class Entry:
         return bool(known)
 
     def _plain(self, kind: str) -> Any:
-        known = self.known
+        known = self.constant()
         if known is None:
             raise refusal(
                 f"a plain {kind} is made of a value that depends on the inputs, by {kind}(), as "
@@ -323,7 +338,7 @@ def apply(circuit: Circuit, name: str, *entries: Any) -> Any:
 def _of_numbers(circuit: Circuit, name: str, entries: Iterable[Any]) -> Any:
     if name not in OF_NUMBERS:
         raise refusal(f"np.{name} is not read; known are {', '.join(sorted(REAL))}")
-    known = [as_real(circuit, entry).known for entry in entries]
+    known = [as_real(circuit, entry).constant() for entry in entries]
     if any(value is None for value in known):
         raise refusal(
             f"np.{name} of a value that depends on the inputs jumps, and has no gradient to read"

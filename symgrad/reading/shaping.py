@@ -124,9 +124,13 @@ def filled(circuit: Circuit, shape: Any, value: Any, dtype: Any = None) -> Any:
 
 
 def _like(value: Any) -> Any:
-    def rule(circuit: Circuit, prototype: Any, *args: Any, **options: Any) -> Any:
-        given = value if value is not None else args[0] if args else options["fill_value"]
-        dtype = options.get("dtype")
+    def rule(circuit: Circuit, prototype: Any, *more: Any, **options: Any) -> Any:
+        args = list(more)
+        if value is None:
+            given = options["fill_value"] if "fill_value" in options else args.pop(0)
+        else:
+            given = value
+        dtype = args[0] if args else options.get("dtype")
         if dtype is None and isinstance(prototype, TracedArray):
             dtype = prototype.dtype
         shape = options.get("shape")

@@ -18,6 +18,7 @@ from symgrad.circuit import Circuit
 from symgrad.reading import products, shaping, sums
 from symgrad.reading.arrays import (
     FUNCTIONS,
+    MOST_CONSTANTS,
     TracedArray,
     as_given,
     call_function,
@@ -63,7 +64,8 @@ def call(circuit: Circuit, function: Any, args: Any, options: Any) -> Any:
         result = function(*args, **options)
     if result is None or "out" in options or _is_discrete(result):
         return result
-    if isinstance(function, np.ufunc) or function in FUNCTIONS:
+    large = any(isinstance(arg, np.ndarray) and arg.size > MOST_CONSTANTS for arg in args)
+    if (isinstance(function, np.ufunc) or function in FUNCTIONS) and not large:
         return call_function(circuit, function, args, options)
     return as_given(circuit, result)
 
@@ -135,9 +137,7 @@ def _arange(circuit: Circuit, *args: Any, dtype: Any = None, **_: Any) -> Any:
     return wrapped(circuit, entries(circuit, [first + k * by for k in range(count)]))
 
 
-def _linspace(
-    circuit: Circuit, start: Any, stop: Any, num: int = 50, endpoint: bool = True, **_: Any
-) -> Any:
+def _linspace(circuit: Circuit, start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Any:
     first, last = read(circuit, start), read(circuit, stop)
     parts = max(num - 1 if endpoint else num, 1)
     row = [first + (last - first) * k / parts for k in range(num)]
@@ -151,7 +151,10 @@ def _truth_of_closeness(circuit: Circuit, a: Any, b: Any, *args: Any, **options:
     return call_function(circuit, np.allclose, (a, b, *args), options)
 
 
-def _vectorize(circuit: Circuit, pyfunc: Any, *_: Any, **__: Any) -> Any:
+def _vectorize(circuit: Circuit, pyfunc: Any, *_: Any, **options: Any) -> Any:
+    if options.get("signature") is not None or options.get("excluded"):
+        raise refusal("np.vectorize with signature= or excluded= is not read")
+
     def function(*args: Any) -> Any:
         data = [entries(circuit, arg) for arg in args]
         wide = np.broadcast_shapes(*(a.shape for a in data))
@@ -173,6 +176,11 @@ def _apply_along_axis(
     result: Any = found.reshape(data.shape[:-1] + found.shape[1:])
     back = range(data.ndim - 1, result.ndim)
     return np.moveaxis(result, list(back), [axis + k for k in range(len(back))])
+
+
+def _ndenumerate(circuit: Circuit, arr: Any) -> Any:
+    data = TracedArray(circuit, entries(circuit, arr))
+    return ((place, data[place]) for place in np.ndindex(data.shape))
 
 
 class _Joined:
@@ -204,6 +212,7 @@ _ARRAY_MAKERS: dict[str, Callable[..., Any]] = {
     "linspace": _linspace,
     "vectorize": _vectorize,
     "apply_along_axis": _apply_along_axis,
+    "ndenumerate": _ndenumerate,
     "einsum": products.einsum,
 }
 

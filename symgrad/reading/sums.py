@@ -136,9 +136,12 @@ def var(
     keepdims: Any = False,
     *,
     correction: Any = None,
-    **_: Any,
+    where: Any = True,
+    **more: Any,
 ) -> Any:
     """Return the variance along axes."""
+    if more or where not in (True, np._NoValue):
+        raise refusal("np.var with where= or mean= is not read; write the mean of squares")
     less = ddof if correction is None or correction is np._NoValue else correction
     data = _as_array(circuit, a)
     apart = data - mean(circuit, data, axis, keepdims=True)
@@ -173,7 +176,7 @@ FUNCTIONS.update({np.cumsum: _running("add"), np.cumprod: _running("multiply")})
 
 
 @implements(np.diff)
-def diff(circuit: Circuit, a: Any, n: int = 1, axis: int = -1, **_: Any) -> Any:
+def diff(circuit: Circuit, a: Any, n: int = 1, axis: int = -1) -> Any:
     """Return the differences of neighbours."""
     data = _as_array(circuit, a)
     for _step in range(n):
@@ -254,7 +257,7 @@ def softmax_like(circuit: Circuit, x: Any, axis: Any = None) -> Any:
 
 
 def logsumexp(
-    circuit: Circuit, a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, **_: Any
+    circuit: Circuit, a: Any, axis: Any = None, b: Any = None, keepdims: bool = False
 ) -> Any:
     """Return the logarithm of a sum of exponentials, as `scipy.special.logsumexp` does."""
     powers = np.exp(_as_array(circuit, a))
