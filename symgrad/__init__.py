@@ -23,6 +23,7 @@ from symgrad.errors import (
     OptionError,
     ShapeError,
     SymgradError,
+    TraceError,
     UnsupportedError,
 )
 from symgrad.formula import Formula
@@ -59,6 +60,7 @@ from symgrad.losses import (
     mse,
     sse,
 )
+from symgrad.reading.formulas import trace
 from symgrad.training import Fit, load, train
 from symgrad.verification import Kink, Verdict, Witness, verify, verify_functions
 
@@ -81,6 +83,7 @@ __all__ = [
     "ShapeError",
     "Step",
     "SymgradError",
+    "TraceError",
     "UnsupportedError",
     "Verdict",
     "Witness",
@@ -121,6 +124,7 @@ __all__ = [
     "sum_columns",
     "sum_entries",
     "sum_rows",
+    "trace",
     "train",
     "verify",
     "verify_functions",

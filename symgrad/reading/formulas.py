@@ -11,33 +11,17 @@ import sympy as sp
 
 from symgrad import graph as graphs
 from symgrad import trees
-from symgrad.circuit import CONDITIONS, Circuit
+from symgrad.circuit import Circuit
+from symgrad.circuit.kinds import CONDITIONS
 from symgrad.errors import OptionError, TraceError, listed
 from symgrad.formula import Formula
 from symgrad.graph import Graph
+from symgrad.lowering.raising import RAISED
 from symgrad.reading.matrices import MatrixValue, lifted, not_matrices
 from symgrad.reading.matrix_functions import HELD
 from symgrad.reading.trace import call_traced, nodes_of, variables
 from symgrad.shapes import Variable, declare, name_of
 
-#: How nodes of a circuit are written in SymPy.
-_WRITTEN: dict[str, Callable[[list[Any], Any], Any]] = {
-    "number": lambda parts, value: sp.Rational(value.numerator, value.denominator),
-    "constant": lambda parts, value: value,
-    "add": lambda parts, value: sp.Add(*parts),
-    "multiply": lambda parts, value: sp.Mul(*parts),
-    "power": lambda parts, value: parts[0] ** sp.Rational(value.numerator, value.denominator),
-    "exp": lambda parts, value: sp.exp(parts[0]),
-    "log": lambda parts, value: sp.log(parts[0]),
-    "sin": lambda parts, value: sp.sin(parts[0]),
-    "cos": lambda parts, value: sp.cos(parts[0]),
-    "call": lambda parts, value: value(*parts),
-    "select": lambda parts, value: sp.Piecewise((parts[1], parts[0]), (parts[2], True)),
-    "positive": lambda parts, value: parts[0] > 0,
-    "zero": lambda parts, value: sp.Eq(parts[0], 0),
-    "not": lambda parts, value: sp.Not(parts[0]),
-    "and": lambda parts, value: sp.And(*parts),
-}
 _LEAVES = ("number", "constant", "variable")
 
 
@@ -65,7 +49,7 @@ def _definitions(
         if kind == "variable":
             found[node] = symbols.get(value, sp.Symbol(value, real=True))
             continue
-        found[node] = _WRITTEN[kind]([found[arg] for arg in args], value)
+        found[node] = RAISED[kind]([found[arg] for arg in args], value)
         shared = uses[node] > 1 and kind not in _LEAVES and kind not in CONDITIONS
         if taken is not None and shared and not found[node].is_number:
             symbol = sp.Symbol(graphs.fresh(f"t{len(definitions) + 1}", taken), real=True)

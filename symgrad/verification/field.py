@@ -80,7 +80,7 @@ class Evaluation:
         self.exponents: dict[int, Mapping[int, Fraction]] = {}
         self.pairs: list[Pair] = []
         self.angles: list[Pair] = []
-        self._sums, self.products, self._turns = (Relations(prime) for _ in range(3))
+        self._sums, self._products, self._turns = (Relations(prime) for _ in range(3))
         for condition in (self.circuit.true, self.circuit.false):
             self._settled(condition)
 
@@ -112,7 +112,7 @@ class Evaluation:
     @property
     def spare(self) -> int:
         """How many lanes there are beyond those that the relations use up."""
-        return self.lanes - max(r.rank for r in (self._sums, self.products, self._turns))
+        return self.lanes - max(r.rank for r in (self._sums, self._products, self._turns))
 
     def _settled(self, node: int) -> int:
         """Evaluate what is new in the circuit, and return the first node of a node's value."""
@@ -145,10 +145,10 @@ class Evaluation:
         for pair in self.pairs + self.angles:
             pair.a, pair.m, pair.slope = pair.a[lanes], pair.m[lanes], pair.slope[lanes]
             pair.roots = {degree: root[lanes] for degree, root in pair.roots.items()}
-        self._sums, self.products, self._turns = (Relations(self.prime) for _ in range(3))
+        self._sums, self._products, self._turns = (Relations(self.prime) for _ in range(3))
         for pair in self.pairs:
             self._sums.add(pair.a)
-            self.products.add(pair.slope)
+            self._products.add(pair.slope)
         for pair in self.angles:
             self._turns.add(pair.a)
 
@@ -231,7 +231,7 @@ class Evaluation:
     def _new_pair(self, pair: Pair) -> int:
         self.pairs.append(pair)
         self._sums.add(pair.a)
-        self.products.add(pair.slope)
+        self._products.add(pair.slope)
         return len(self.pairs) - 1
 
     def _related(self, relations: Relations, vector: Lanes) -> dict[int, Fraction] | None:
@@ -244,7 +244,7 @@ class Evaluation:
         """Multiply powers of generators."""
         total = np.ones(self.lanes, dtype=np.uint64)
         for k, exponent in exponents.items():
-            total = total * self.pair_power(pairs, k, exponent) % self.p
+            total = total * self._pair_power(pairs, k, exponent) % self.p
         return total
 
     def _pair_power(self, pairs: list[Pair], k: int, exponent: Fraction) -> Lanes:
@@ -299,7 +299,7 @@ class Evaluation:
         if not slope.any() or not value.all():
             return {}, None, 1
         slope = slope * self.prime.inverse(value) % self.p
-        found = self._related(self.products, slope)
+        found = self._related(self._products, slope)
         if found is None:
             pair = self._new_pair(Pair(self._fresh(), value, slope, of=node))
             return {pair: Fraction(1)}, Fraction(1), 1
@@ -342,7 +342,7 @@ class Evaluation:
         for part, sign in ((number.numerator, 1), (number.denominator, -1)):
             for q, count in sp.factorint(part).items():
                 power = exponent * count * sign
-                total = total * self.prime_power(int(q), power) % self.p
+                total = total * self._prime_power(int(q), power) % self.p
         return total
 
     def _prime_power(self, q: int, exponent: Fraction) -> Lanes:

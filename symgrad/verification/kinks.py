@@ -13,10 +13,10 @@ import mpmath
 import numpy as np
 
 from symgrad.circuit import kinds as ops
+from symgrad.lowering.raising import worded
 from symgrad.verification.balls import balls
 from symgrad.verification.points import Points, Search
 from symgrad.verification.problem import Problem
-from symgrad.verification.raising import worded
 from symgrad.verification.values import on_points
 from symgrad.verification.verdict import Kink
 

@@ -24,7 +24,7 @@ def raised(circuit: Circuit, node: int) -> Any:
     for below in circuit.cone([node]):
         kind, args, value = circuit.nodes[below]
         parts = [made[arg] for arg in args]
-        made[below] = _RAISED[kind](parts, value)
+        made[below] = RAISED[kind](parts, value)
     return made[node]
 
 
@@ -32,7 +32,8 @@ def _power(parts: list[Any], value: Any) -> Any:
     return parts[0] ** sp.Rational(value.numerator, value.denominator)
 
 
-_RAISED: dict[str, Any] = {
+#: How every kind of node is written, from its parts and its value.
+RAISED: dict[str, Any] = {
     ops.NUMBER: lambda parts, value: sp.Rational(value.numerator, value.denominator),
     ops.VARIABLE: lambda parts, value: sp.Symbol(value, real=True),
     ops.CONSTANT: lambda parts, value: value,
