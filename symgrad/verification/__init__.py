@@ -6,19 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from symgrad.circuit import Circuit
-from symgrad.errors import SymgradError, checks_options
+from symgrad.errors import SymgradError, TraceError, checks_options
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
-from symgrad.shapes import name_of, worded
+from symgrad.shapes import name_of
 from symgrad.verification import claims
 from symgrad.verification.functions import verify_functions
 from symgrad.verification.ladder import decide
-from symgrad.verification.problem import Problem, deadline
+from symgrad.verification.problem import deadline
+from symgrad.verification.questions import Question
 from symgrad.verification.results import TIMEOUT, joined
-from symgrad.verification.settings import Setting, domains, sizes_for
+from symgrad.verification.settings import GENERIC_SIZES, domains, sizes_for
 from symgrad.verification.verdict import (
     REFUTED,
     UNDECIDED,
@@ -40,6 +38,7 @@ def verify(
     domain: Mapping[Any, Any] | None = None,
     require: str | None = None,
     *,
+    numeric: bool = False,
     timeout: float = TIMEOUT,
 ) -> Any:
     """Tell whether a claimed gradient is right: proved, agreeing, or refuted with a witness.
@@ -50,10 +49,13 @@ def verify(
         claim: What was derived by hand, in the shape of the variable: SymPy, a Formula, or ordered
             definitions, a list of `(name, expression)` of which `d` and the variable's name is the
             claim (or else the last one). It may name the loss's own definitions: `Z1`, `H1`,
-            `Yhat`, `delta2`. For a list of variables: a mapping by name, or definitions with all.
+            `Yhat`, `delta2`. Or a function of inputs by their names that gives numbers: it is
+            traced. For a list of variables: a mapping by name, or definitions with all.
         domain: Where variables lie: name or symbol to `(low, high)`. Others lie anywhere that
             their assumptions allow.
         require: `"proved"` makes `bool()` of the verdict False for anything less.
+        numeric: Compare numbers in floating point where a function as a claim cannot be traced;
+            the verdict's method is then `"numeric"`.
         timeout: Seconds for the whole call; time spent inside SymPy counts, but is not cut short.
 
     Returns:
@@ -90,7 +92,7 @@ def verify(
     verdicts = {}
     for name in names:
         try:
-            found = _verdict(derived, name, given[name], inside, check)
+            found = _verdict(derived, name, given[name], inside, check, numeric)
         except SymgradError as error:
             if not several:
                 raise
@@ -106,70 +108,29 @@ def _verdict(
     claim: Any,
     domain: Mapping[str, Any],
     check: Callable[[], None],
+    numeric: bool,
 ) -> Verdict:
-    lines = claims.lines_of(claim, name)
+    question = Question(derived, name, claim, domain)
     sizes = derived.graph.sizes
     found: list[tuple[dict[str, int], Any]] = []
-    for choice in range(2 if sizes else 1):
+    for choice in range(len(GENERIC_SIZES) if sizes else 1):
         chosen = sizes_for(sizes, choice)
-        outcome = _at_sizes(derived, name, lines, chosen, domain, check)
-        found.append((chosen, outcome))
-        if isinstance(outcome, Verdict):
-            return outcome
+        try:
+            problem = question.at(chosen, check)
+        except TraceError as error:
+            if numeric:
+                return question.numerically(chosen, str(error))
+            raise
+        if isinstance(problem, Verdict):
+            return problem
+        # The last sizes are for claims that happen to be right at the first ones.
+        last = bool(sizes) and choice == len(GENERIC_SIZES) - 1
+        outcome = decide(problem, check, prove=not last)
         if outcome.status == REFUTED:
-            found = found[-1:]
-            break
+            return joined(name, [(chosen, outcome)])
+        if not last:
+            found.append((chosen, outcome))
     return joined(name, found)
-
-
-def _at_sizes(
-    derived: Gradient,
-    name: str,
-    lines: claims.Lines,
-    sizes: Mapping[str, int],
-    domain: Mapping[str, Any],
-    check: Callable[[], None],
-) -> Any:
-    setting = Setting(Circuit(), derived.graph.inputs, sizes, domain)
-    write = setting.writer()
-    named: dict[str, Any] = dict(setting.tables)
-    for symbol, expression in derived.graph:
-        named[name_of(symbol)] = write.define(symbol, expression)
-    output = derived[name].output
-    wanted = write.values[output]
-    loss = named[name_of(derived.loss.output)]
-    # The gradient itself is what is asked for; a claim that names it would prove nothing.
-    known = {key: value for key, value in named.items() if key != name_of(output)}
-    value, _ = claims.written(lines, setting, known)
-    value = _fitted(value, wanted)
-    if np.shape(value) != np.shape(wanted):
-        return _of_other_shape(name, np.shape(value), np.shape(wanted))
-    rank = len(derived[name].shape)
-    entries = [place[: max(rank, 0)] for place in np.ndindex(*np.shape(wanted))]
-    problem = Problem(
-        setting.circuit,
-        tuple(int(node) for node in np.ravel(wanted)),
-        tuple(int(node) for node in np.ravel(value)),
-        tuple(entries) if rank else ((),),
-        setting.ranges,
-        (int(np.ravel(loss)[0]),),
-        setting.tables,
-    )
-    return decide(problem, check)
-
-
-def _fitted(value: Any, wanted: Any) -> Any:
-    """A 1x1 matrix is a scalar, a scalar zero is a matrix of zeros."""
-    if np.size(value) == 1 and np.size(wanted) == 1:
-        return np.reshape(np.asarray(value, dtype=object), np.shape(wanted))
-    return value
-
-
-def _of_other_shape(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> Verdict:
-    note = f"the claim is {worded(given)}, the gradient by `{name}` is {worded(wanted)}"
-    if given == wanted[::-1]:
-        note += "; transpose the claim"
-    return Verdict(name, REFUTED, "shape", notes=(note,))
 
 
 def all_hold(verdicts: Iterable[Verdict]) -> bool:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from symgrad.verification.differentials import differential
 from symgrad.verification.generators import (
     DEGREE,
     EVEN,
+    HALF_TURN,
     ODD,
     SPARE,
     Drop,
@@ -249,6 +251,8 @@ class Evaluation:
 
     def _pair_power(self, pairs: list[Pair], k: int, exponent: Fraction) -> Lanes:
         pair = pairs[k]
+        if pair.node == HALF_TURN:
+            return self._turned(exponent)
         even = exponent.denominator & -exponent.denominator
         base = pair.m if even == 1 else self._even_root(pair, even)
         odd = exponent.denominator // even
@@ -382,11 +386,32 @@ class Evaluation:
 
     def _half_turn(self) -> Pair:
         """Return the pair of pi: exp(i pi) = -1."""
-        eighth = self.prime.eighth_root
-        known = {1: self.prime.p - 1, 2: pow(eighth, 2, self.prime.p), 4: eighth}
-        full = {k: np.full(self.lanes, r, dtype=np.uint64) for k, r in known.items()}
+        minus = np.full(self.lanes, self.prime.p - 1, dtype=np.uint64)
         at = self.drawn((ops.CONSTANT, "pi"))
-        return Pair(at, full[1], np.zeros(self.lanes, dtype=np.uint64), -1, None, full)
+        return Pair(at, minus, np.zeros(self.lanes, dtype=np.uint64), HALF_TURN)
+
+    def _turned(self, turns: Fraction) -> Lanes:
+        """Return exp(i pi turns) in the square roots of 2 and 3 that the lanes use."""
+        unit = np.full(self.lanes, self.prime.imaginary_unit, dtype=np.uint64)
+        half = partial(self.times, Fraction(1, 2))
+        if 12 % turns.denominator:
+            raise Undecided(f"the angle {turns} pi")
+        result = self.prime.power(unit, int(2 * turns) if turns.denominator <= 2 else 0)
+        if turns.denominator % 3 == 0:
+            # exp(i pi/3) = (1 + i sqrt 3)/2
+            root = self._prime_power(3, Fraction(1, 2))
+            third = half((1 + unit * root) % self.p)
+            count = turns.numerator * pow(turns.denominator // 3, -1, 3) % 3
+            return self._times_rest(self.prime.power(third, count), turns - Fraction(count, 3))
+        if turns.denominator == 4:
+            # exp(i pi/4) = (1 + i)/sqrt 2
+            root = self._prime_power(2, Fraction(1, 2))
+            quarter = (1 + unit) % self.p * self.prime.inverse(root) % self.p
+            return self.prime.power(quarter, turns.numerator)
+        return result
+
+    def _times_rest(self, value: Lanes, turns: Fraction) -> Lanes:
+        return value * self._turned(turns) % self.p
 
     def _new_angle(self, pair: Pair) -> int:
         self.angles.append(pair)

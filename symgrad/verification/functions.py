@@ -202,7 +202,7 @@ def _size_names(given: Any) -> list[str]:
 def _traced_verdicts(pair: Pair, check: Callable[[], None]) -> dict[str, Verdict]:
     symbols = list(dict.fromkeys(_size_names(pair.shapes)))
     found: dict[str, list[Any]] = {name: [] for name in pair.wrt}
-    for choice in range(2 if symbols else 1):
+    for choice in range(len(GENERIC_SIZES) - 1 if symbols else 1):
         sizes = dict(zip(symbols, GENERIC_SIZES[choice], strict=False))
         problems = _problems(pair, sizes, check)
         for name, problem in problems.items():
@@ -330,7 +330,7 @@ def _problem(
     for number, (leaf, part) in enumerate(zip(leaves, parts, strict=True)):
         nodes = np.asarray(nodes_of(part, circuit))
         if nodes.shape != leaf.shape and not nodes.size == leaf.size == 1:
-            return _of_other_shape(name, nodes.shape, leaf.shape)
+            return of_other_shape(name, nodes.shape, leaf.shape)
         derived += [slopes[int(node)] for node in leaf.flat]
         claimed += [int(node) for node in nodes.flat]
         first = (number,) if len(leaves) > 1 else ()
@@ -348,7 +348,8 @@ def _parts(returned: Any) -> list[Any]:
     return [returned]
 
 
-def _of_other_shape(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> Verdict:
+def of_other_shape(name: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> Verdict:
+    """Refute a claim of another shape; no point is needed to see it."""
     note = f"the claim is {worded(given)}, the gradient by `{name}` is {worded(wanted)}"
     if given == wanted[::-1]:
         note += "; transpose the claim"

@@ -12,6 +12,8 @@ from symgrad.verification.modular import Lanes
 SPARE = 24
 #: A generator of an exponential is a 16th power, so that exp(u/16) is one of its roots.
 DEGREE = 16
+#: The node of the pair of pi, which is none.
+HALF_TURN = -1
 #: Functions that are odd: f(-u) = -f(u); and even ones.
 ODD = (sp.erf, sp.atan, sp.asin, sp.erfi, sp.Si)
 EVEN = (sp.besselj,)

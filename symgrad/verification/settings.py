@@ -16,7 +16,7 @@ from symgrad.shapes import Variable, name_of
 from symgrad.verification.problem import Range
 
 #: Sizes that symbolic ones are given, one after the other: no two alike, none is one.
-GENERIC_SIZES = ((3, 2, 4, 5, 6, 7), (2, 5, 3, 4, 7, 6))
+GENERIC_SIZES = ((3, 2, 4, 5, 6, 7), (2, 5, 3, 4, 7, 6), (7, 4, 5, 3, 2, 6))
 
 
 class Setting:
