@@ -1,11 +1,12 @@
-"""The verbs on the command line: `symgrad demo | derive | train | compile`.
+"""The verbs on the command line: `symgrad demo | derive | verify | compile | train`.
 
-Exit codes: 0 done, 1 failed (bad data, divergence), 2 bad usage.
+Exit codes: 0 done or holds, 1 refuted or failed (bad data, divergence), 2 bad usage.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from symgrad.training.initializers import INITIALIZERS
 from symgrad.training.optimizers import OPTIMIZERS
 from symgrad.training.progress import Progress
 from symgrad.training.samples import counted
+from symgrad.verification import results, scripts, verify
 
 #: What `derive --format` takes, and what the endings of its files mean.
 _FORMATS = {
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "  symgrad demo\n"
         "  symgrad derive --layers 1-1:tanh\n"
         "  symgrad derive --layers 3-2:sigmoid-2:sigmoid --no-bias --output derivation.tex\n"
+        "  symgrad verify backward.py --shapes X=n,3 W=3,2 Y=n,2 --wrt W\n"
         "  symgrad compile --layers 3-4:tanh-1 --output gradients.py\n"
         "  symgrad train data.csv --target y --layers 2-4:tanh-1 --output model.json\n"
         "\n`symgrad VERB --help` says more.",
@@ -80,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_demo(verbs)
     _add_derive(verbs)
+    _add_verify(verbs)
     _add_compile(verbs)
     _add_train(verbs)
     return parser
@@ -217,6 +221,77 @@ def _format_of(given: str | None, output: str | None) -> str:
         )
     check_place(output)
     return _ENDINGS[ending]
+
+
+# ----------------------------------------------------------------- verify
+
+
+def _add_verify(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "verify",
+        _run_verify,
+        "tell whether a gradient written by hand in NumPy is right",
+        [
+            (
+                "backward.py",
+                "its functions loss and grad, with its shapes = {'X': ('n', 3), ...} and wrt",
+            ),
+            ("backward.py --shapes X=n,3 w=3 y=n --wrt w", "the same, described here"),
+            (
+                "layer.py --shapes X=4,3 W=3,2 --upstream dout",
+                "its functions forward(X, W) and backward(dout, cache)",
+            ),
+            (
+                "grad.py --layers 3-4:tanh-1 --wrt W1,b1",
+                "its grad(X, W1, b1, W2, b2, Y) against the loss of a network",
+            ),
+        ],
+    )
+    verb.add_argument("file", metavar="FILE", help="a Python file; it is run")
+    verb.add_argument(
+        "--shapes",
+        nargs="+",
+        default=[],
+        metavar="NAME=SIZES",
+        help="the arguments of loss in order: X=n,3 an array, b=4 a vector, t= a number",
+    )
+    verb.add_argument("--wrt", metavar="NAMES", help="which gradients grad returns, such as W1,b1")
+    verb.add_argument("--upstream", metavar="NAME", help="verify forward and backward(dout, cache)")
+    verb.add_argument("--require", metavar="WHAT", help="proved: fail for anything less")
+    verb.add_argument(
+        "--numeric",
+        action="store_true",
+        help="fall back to a check by numbers where a function cannot be traced",
+    )
+    verb.add_argument(
+        "--timeout",
+        type=float,
+        default=results.TIMEOUT,
+        metavar="SECONDS",
+        help="for all of it: %(default)g",
+    )
+    verb.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    add_network(verb, required=False)
+
+
+def _run_verify(options: argparse.Namespace) -> int:
+    script = scripts.load(options.file)
+    wrt = [name.strip() for name in options.wrt.split(",")] if options.wrt else []
+    given = {key: getattr(options, key) for key in ("require", "numeric", "timeout")}
+    if options.layers:
+        loss = loss_of(options)
+        claims = scripts.claims_of(script, loss, wrt)
+        verdicts = verify(loss, list(claims), claims, **given)
+    else:
+        shapes = scripts.shapes_of(options.shapes)
+        given["upstream"] = options.upstream
+        verdicts = scripts.verify_script(script, shapes, wrt, **given)
+    if options.json:
+        print(json.dumps({name: v.as_json() for name, v in verdicts.items()}, indent=2))
+    else:
+        print("\n".join(verdict.explain() for verdict in verdicts.values()))
+    return 0 if all(map(bool, verdicts.values())) else 1
 
 
 # ---------------------------------------------------------------- compile

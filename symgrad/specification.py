@@ -24,9 +24,9 @@ MOST_WEIGHTS = 100_000_000
 MOST_SCALARS = 10_000
 
 
-def add_network(verb: Any) -> None:
+def add_network(verb: Any, *, required: bool = True) -> None:
     """Add the options that describe a network and its loss."""
-    verb.add_argument("--layers", required=True, metavar="SIZES", help=_LAYERS_HELP)
+    verb.add_argument("--layers", required=required, metavar="SIZES", help=_LAYERS_HELP)
     verb.add_argument("--no-bias", action="store_true", help="leave the biases out")
     verb.add_argument(
         "--loss", default="mse", metavar="NAME", help=f"{', '.join(losses.LOSSES)} (%(default)s)"

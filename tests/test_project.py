@@ -46,6 +46,7 @@ ROOMS = (
     "reading",
     "backends",
     "verification",
+    "testing",
     "formats",
     "training",
     "specification",
