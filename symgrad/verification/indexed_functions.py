@@ -78,11 +78,11 @@ class Functions(Forms):
         return self.factors[fid].tag in ("sym", "at") or self.is_exp(fid)
 
     def _is_of_inputs(self, poly: Poly) -> bool:
-        """Tell whether it is one of inputs and exponentials, which are independent of each other."""
+        """Tell whether it is one of inputs and exponentials of them, which are independent."""
         for fid in {fid for powers, _ in poly for fid, _ in powers}:
             tag, name, _, args = self.factors[fid]
             if tag in ("sym", "at"):
-                if self.inputs.get(name) != {name}:
+                if self.inputs.get(name) != frozenset({name}):
                     return False
             elif not self.is_exp(fid) or not self._is_of_inputs(self.polys[args[0]]):
                 return False
@@ -95,7 +95,11 @@ class Functions(Forms):
         for fid, exponent in powers:
             tag, name, *_ = self.factors[fid]
             rest = [f for f, _ in powers if f != fid]
-            if tag in ("sym", "at") and exponent == 1 and self.inputs.get(name) == {name}:
+            if (
+                tag in ("sym", "at")
+                and exponent == 1
+                and self.inputs.get(name) == frozenset({name})
+            ):
                 alone = not any(name in self._dependence(f) for f in (*others, *rest))
                 if alone and all(self._is_simple(f) for f in rest):
                     return True

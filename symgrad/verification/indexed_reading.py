@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import sympy as sp
@@ -463,7 +464,7 @@ def _product(read: Reader, node: Any, below: list[Poly]) -> Poly:
     scalars = [poly for arg, poly in zip(node.args, below, strict=True) if not arg.is_Matrix]
     pairs = [(arg, poly) for arg, poly in zip(node.args, below, strict=True) if arg.is_Matrix]
     result = pairs[0][1]
-    for (before, _), (_, poly) in zip(pairs, pairs[1:], strict=False):
+    for (before, _), (_, poly) in pairwise(pairs):
         result = _matrix_product(read, result, poly, before.shape[1])
     return reduce(forms.multiply, scalars, result)
 

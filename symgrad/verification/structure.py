@@ -27,8 +27,10 @@ MOST_UNFOLDED = 60
 #: An elementwise function of so many terms is written for its name everywhere.
 MOST_INLINED = 4
 #: What an expression that is not understood may end in.
-FAILURES = (GiveUp, SymgradError, RecursionError, ArithmeticError, LookupError)
-UNREADABLE = (*FAILURES, TypeError, ValueError, AttributeError, NotImplementedError)
+UNREADABLE = (
+    *(GiveUp, SymgradError, RecursionError, ArithmeticError, LookupError),
+    *(TypeError, ValueError, AttributeError, NotImplementedError),
+)
 
 
 def proved_for_every_size(
@@ -58,7 +60,7 @@ def proved_for_every_size(
     """
     try:
         return _Proof(graph, check).holds(output, lines)
-    except FAILURES:
+    except UNREADABLE:
         return False
 
 
@@ -89,7 +91,8 @@ class _Proof:
         """Let a name stand for an expression; one that is not understood stays unknown."""
         made = Name(f"{prefix}{name}", tuple(map(self.reader.size, shape)))
         self.ordered.append(made)
-        own = frozenset({f"?{len(self.ordered)}"})
+        # What is not understood may depend on anything.
+        own = frozenset({"?", *self.reader.names})
         try:
             poly = self.reader(expression)
         except UNREADABLE:
