@@ -35,12 +35,18 @@ def values(graph, output, claim, seed=1):
         (sp.MatrixSymbol(t, *e.shape) if e.is_Matrix else sp.Symbol(t), e)
         for t, e in lines_of(claim, "")
     ]
-    wanted = inline(graph.definitions, output, SIZES)
+    # Numbers from the start: the conditions of a relu of symbols take SymPy minutes.
+    drawn = [explicit(variable.symbol, SIZES) for variable in graph.inputs]
+    symbols = [one for value in drawn for one in (value if value.is_Matrix else [value])]
+    point = generic_point(symbols, seed, low=0.2, high=1)
+    known = {
+        variable.name: value.xreplace({one: sp.Float(point[one.name], 60) for one in symbols})
+        for variable, value in zip(graph.inputs, drawn, strict=True)
+    }
+    wanted = inline(graph.definitions, output, SIZES, known)
     *before, (_, last) = lines
-    given = inline([*graph.definitions, *before], last, SIZES)
-    symbols = sorted(wanted.free_symbols | given.free_symbols, key=str)
-    point = generic_point(symbols, seed)
-    numbers = (evaluate(value, point) for value in (wanted, given))
+    given = inline([*graph.definitions, *before], last, SIZES, known)
+    numbers = (evaluate(value, {}) for value in (wanted, given))
     return [value if isinstance(value, list) else [[value]] for value in numbers]
 
 

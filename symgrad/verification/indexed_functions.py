@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import sympy as sp
+
 from symgrad.verification.indexed_forms import (
     COLUMN,
     ROW,
@@ -443,6 +445,8 @@ class Functions(Forms):
             raise GiveUp("the logarithm of zero")
         if poly == self.constant(1):
             return {}
+        if poly.keys() == {((), ())} and poly[((), ())] > 0:
+            return self._log_of_number(poly[((), ())])
         exps = {f: e for f, e in self.common(poly).items() if self.is_exp(f)}
         if exps:
             outside: Poly = {}
@@ -462,6 +466,16 @@ class Functions(Forms):
             back = self.inverse(two[0])
             return self.add(self.log(two[0]), self.log(self.multiply(back, poly)))
         return self._opaque("log", poly)
+
+    def _log_of_number(self, number: Fraction) -> Poly:
+        if max(number.numerator, number.denominator) > 10**9:
+            raise GiveUp("the logarithm of a long number")
+        result: Poly = {}
+        for part, sign in ((number.numerator, 1), (number.denominator, -1)):
+            for prime, count in sp.factorint(part).items():
+                inner = self._opaque("log", self.constant(int(prime)))
+                result = self.add(result, self.scale(sign * int(count), inner))
+        return {} if number == 1 else result
 
     def is_exp(self, fid: int) -> bool:
         """Tell whether a factor is an exponential."""
