@@ -26,7 +26,7 @@ MOST_TERMS = 2_000
 MOST_BOUND = 10
 MOST_ORDERS = 720
 MOST_HEIGHT = 12
-MOST_STEPS = 400_000
+MOST_STEPS = 100_000
 
 Exponent = int | Fraction
 Powers = tuple[tuple[int, Exponent], ...]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
 from typing import Any
 
 import sympy as sp
@@ -15,10 +14,8 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symgrad import functions, trees
 from symgrad.circuit import exact
 from symgrad.functions import ScalarFunctionBase, several
-from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows, UnitMatrix
 from symgrad.shapes import name_of
-from symgrad.softmax import LogSoftmax, Softmax
-from symgrad.verification.indexed_forms import COLUMN, ROW, Factor, GiveUp, Poly, concrete, place_of
+from symgrad.verification.indexed_forms import COLUMN, ROW, Factor, GiveUp, Poly, concrete
 from symgrad.verification.indexed_functions import HALF, Functions
 
 #: What a walk does not enter: what binds a symbol or chooses is read by its own reader.
@@ -48,7 +45,9 @@ Read = Callable[["Reader", Any, list[Poly]], Poly]
 READERS: dict[type, Read] = {}
 
 
-def _reads(*heads: type) -> Callable[[Read], Read]:
+def reads(*heads: type) -> Callable[[Read], Read]:
+    """Register how nodes of some classes are read (a decorator)."""
+
     def register(read: Read) -> Read:
         READERS.update(dict.fromkeys(heads, read))
         return read
@@ -216,12 +215,12 @@ def _is_leaf(node: Any) -> bool:
 # ---------------------------------------------------------------- scalars
 
 
-@_reads(sp.Rational, sp.Float)
+@reads(sp.Rational, sp.Float)
 def _number(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return read.forms.constant(exact(node))
 
 
-@_reads(sp.NumberSymbol)
+@reads(sp.NumberSymbol)
 def _constant(read: Reader, node: Any, below: list[Poly]) -> Poly:
     if node is sp.E:
         return read.forms.exp(read.forms.constant(1))
@@ -230,7 +229,7 @@ def _constant(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return read.forms.single(Factor("sym", name))
 
 
-@_reads(sp.Symbol)
+@reads(sp.Symbol)
 def _symbol(read: Reader, node: Any, below: list[Poly]) -> Poly:
     name = read.known(node)
     if not read.is_scalar(name):
@@ -238,7 +237,7 @@ def _symbol(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return read.atom(name)
 
 
-@_reads(sp.MatrixSymbol)
+@reads(sp.MatrixSymbol)
 def _matrix_symbol(read: Reader, node: Any, below: list[Poly]) -> Poly:
     name = read.known(node)
     shape = tuple(map(read.size, node.shape))
@@ -248,7 +247,7 @@ def _matrix_symbol(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return read.atom(name)
 
 
-@_reads(sp.Indexed)
+@reads(sp.Indexed)
 def _indexed(read: Reader, node: Any, below: list[Poly]) -> Poly:
     name = read.known(node.base)
     if not name.shape or len(node.indices) > 2:
@@ -257,7 +256,7 @@ def _indexed(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return _entry(read, read.atom(name), [read.place(poly) for poly in places])
 
 
-@_reads(MatrixElement)
+@reads(MatrixElement)
 def _element(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return _entry(read, below[0], [read.place(poly) for poly in below[1:]])
 
@@ -266,17 +265,17 @@ def _entry(read: Reader, matrix: Poly, places: list[int]) -> Poly:
     return read.forms.mapped(matrix, dict(zip((ROW, COLUMN), places, strict=False)))
 
 
-@_reads(sp.Add, sp.MatAdd)
+@reads(sp.Add, sp.MatAdd)
 def _add(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return read.forms.add(*below)
 
 
-@_reads(sp.Mul, sp.HadamardProduct)
+@reads(sp.Mul, sp.HadamardProduct)
 def _multiply(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return reduce(read.forms.multiply, below)
 
 
-@_reads(sp.Pow, sp.HadamardPower)
+@reads(sp.Pow, sp.HadamardPower)
 def _power(read: Reader, node: Any, below: list[Poly]) -> Poly:
     base, exponent = below
     if node.base is sp.E:
@@ -354,20 +353,20 @@ def _scalar(head: Any) -> Read:
 READERS.update({head: _scalar(head) for head in SCALARS})
 
 
-@_reads(ScalarFunctionBase, several._OfSeveral)
+@reads(ScalarFunctionBase, several._OfSeveral)
 def _own_function(read: Reader, node: Any, below: list[Poly]) -> Poly:
     names = [sp.Dummy(f"u{k}", real=True) for k, _ in enumerate(node.args)]
     return read(type(node)(*names).definition(), dict(zip(names, below, strict=True)))
 
 
-@_reads(sp.Function)
+@reads(sp.Function)
 def _opaque(read: Reader, node: Any, below: list[Poly]) -> Poly:
     if isinstance(node, sp.core.function.AppliedUndef) or not below:
         raise GiveUp("an undefined function")
     return read.forms.function(f"{type(node).__module__}.{type(node).__name__}", *below)
 
 
-@_reads(sp.Sum)
+@reads(sp.Sum)
 def _sum(read: Reader, node: Any, below: list[Poly]) -> Poly:
     bound: dict[Any, Poly] = {}
     runs: list[tuple[int, int]] = []
@@ -388,7 +387,7 @@ def _sum(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return poly
 
 
-@_reads(sp.KroneckerDelta)
+@reads(sp.KroneckerDelta)
 def _kronecker(read: Reader, node: Any, below: list[Poly]) -> Poly:
     (first, low), (second, other) = map(read.index, below[:2])
     if first is None and second is None:
@@ -408,7 +407,7 @@ def _kronecker(read: Reader, node: Any, below: list[Poly]) -> Poly:
     return read.forms.delta(first, second, size)  # type: ignore[arg-type]
 
 
-@_reads(sp.Piecewise)
+@reads(sp.Piecewise)
 def _piecewise(read: Reader, node: Any, below: list[Poly]) -> Poly:
     forms = read.forms
     if node.args[-1][1] != True:  # noqa: E712
@@ -437,155 +436,7 @@ def _holds(read: Reader, condition: Any) -> Poly:
     raise GiveUp("a condition")
 
 
-# ---------------------------------------------------------------- matrices
+# The readers of matrices register themselves.
+from symgrad.verification import indexed_matrices  # noqa: E402
 
-
-@_reads(sp.Lambda)
-def _lambda(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    # Read where it is applied.
-    return {}
-
-
-@_reads(Elementwise)
-def _elementwise(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    values = dict(zip(node.function.variables, below[1:], strict=True))
-    return read(node.function.expr, values)
-
-
-@_reads(Broadcast)
-def _broadcast(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    # An axis of size one has no index, so that nothing depends on where it repeats.
-    return below[0]
-
-
-@_reads(sp.MatMul)
-def _product(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    forms = read.forms
-    scalars = [poly for arg, poly in zip(node.args, below, strict=True) if not arg.is_Matrix]
-    pairs = [(arg, poly) for arg, poly in zip(node.args, below, strict=True) if arg.is_Matrix]
-    result = pairs[0][1]
-    for (before, _), (_, poly) in pairwise(pairs):
-        result = _matrix_product(read, result, poly, before.shape[1])
-    return reduce(forms.multiply, scalars, result)
-
-
-def _matrix_product(read: Reader, first: Poly, second: Poly, size: Any) -> Poly:
-    forms = read.forms
-    label = forms.fresh()
-    left = forms.relabelled_poly(first, {COLUMN: label})
-    right = forms.relabelled_poly(second, {ROW: label})
-    pid = read.size(size)
-    if forms.polys[pid] == forms.constant(1):
-        return forms.multiply(left, right)
-    return forms.bind(forms.multiply(left, right), label, pid)
-
-
-@_reads(sp.Transpose)
-def _transpose(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    return read.forms.relabelled_poly(below[0], {ROW: COLUMN, COLUMN: ROW})
-
-
-@_reads(sp.Trace)
-def _trace(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    size = read.size(node.arg.shape[0])
-    label = read.counter(size)
-    return read.summed(read.forms.mapped(below[0], {ROW: label, COLUMN: label}), label, size)
-
-
-@_reads(SumEntries, SumRows, SumColumns)
-def _reduction(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    poly, (rows, columns) = below[0], node.matrix.shape
-    if not isinstance(node, SumColumns) and rows != 1:
-        poly = read.forms.bind(poly, ROW, read.size(rows))
-    if not isinstance(node, SumRows) and columns != 1:
-        poly = read.forms.bind(poly, COLUMN, read.size(columns))
-    return poly
-
-
-@_reads(sp.ZeroMatrix)
-def _zero(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    return {}
-
-
-@_reads(sp.OneMatrix)
-def _ones(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    return read.forms.constant(1)
-
-
-@_reads(sp.Identity)
-def _identity(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    return _unit_along(read, ROW, COLUMN, node.shape[0])
-
-
-def _unit_along(read: Reader, index: int, place: int, size: Any) -> Poly:
-    pid = read.size(size)
-    if read.forms.polys[pid] == read.forms.constant(1):
-        return read.forms.constant(1)
-    return read.forms.delta(index, place, pid)
-
-
-@_reads(UnitMatrix)
-def _unit(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    places = [read.place(poly) for poly in below[2:]]
-    for size, index in zip(node.shape, places, strict=True):
-        place = place_of(index)
-        if place is not None:
-            # Where it lies outside, there is no such matrix.
-            read.forms.places.add((read.size(size), place))
-        elif read.sizes.get(index) != read.size(size):
-            raise GiveUp("a unit matrix at an index of another size")
-    parts = zip((ROW, COLUMN), places, node.shape, strict=True)
-    return reduce(read.forms.multiply, [_unit_along(read, *part) for part in parts])
-
-
-@_reads(sp.Inverse)
-def _inverse(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    parts = node.arg.args if isinstance(node.arg, sp.MatMul) else ()
-    square = [part for part in parts if part.is_Matrix and part.shape[0] == part.shape[1]]
-    if len(parts) > 1 and len(square) == len(parts):
-        return read(sp.MatMul(*(sp.Inverse(part) for part in reversed(parts)), evaluate=False))
-    return read.forms.inverse_entry(below[0], read.size(node.shape[0]))
-
-
-@_reads(sp.Determinant)
-def _determinant(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    return read.forms.det(below[0], read.size(node.arg.shape[0]))
-
-
-@_reads(sp.MatPow)
-def _matrix_power(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    if not node.exp.is_Integer or not 1 <= abs(node.exp) <= 8:
-        raise GiveUp("a symbolic power")
-    size = node.shape[0]
-    base = below[0]
-    if node.exp < 0:
-        base = read.forms.inverse_entry(base, read.size(size))
-    copies = [base] * abs(int(node.exp))
-    return reduce(lambda a, b: _matrix_product(read, a, b, size), copies)
-
-
-@_reads(sp.FunctionMatrix)
-def _function_matrix(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    places: dict[int, int] = {}
-    values: list[Poly] = []
-    for size, index in zip(node.shape, (ROW, COLUMN), strict=True):
-        label = read.counter(read.size(size))
-        places[label] = concrete(0) if size == 1 else index
-        values.append(read.forms.index_value(label))
-    variables = node.lamda.variables
-    return read.forms.mapped(
-        read(node.lamda.expr, dict(zip(variables, values, strict=True))), places
-    )
-
-
-@_reads(Softmax, LogSoftmax)
-def _normalised(read: Reader, node: Any, below: list[Poly]) -> Poly:
-    forms, z = read.forms, below[0]
-    size = node.shape[node.axis]
-    power = forms.exp(z)
-    total = power
-    if size != 1:
-        total = forms.bind(power, COLUMN if node.axis else ROW, read.size(size))
-    if isinstance(node, Softmax):
-        return forms.multiply(power, forms.inverse(total))
-    return forms.add(z, forms.scale(-1, forms.log(total)))
+__all__ = ["Name", "Reader", "indexed_matrices", "reads"]
