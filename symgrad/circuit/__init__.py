@@ -381,14 +381,20 @@ class Circuit:
         below = self.select(self.positive(self.negative(node)), self.number(-1), self.number(0))
         return self.select(self.positive(node), self.number(1), below)
 
+    def _numbers_first(self, *nodes: int) -> list[int]:
+        """Order nodes so that max(z, 0) has the slope of max(0, z) at 0, which is 0."""
+        return sorted(nodes, key=lambda node: self.as_number(node) is None)
+
     def maximum(self, first: int, *others: int) -> int:
-        """Return the greatest node; of equal ones the first."""
+        """Return the greatest node; of equal ones the first, numbers before other nodes."""
+        first, *others = self._numbers_first(first, *others)
         for other in others:
             first = self.select(self.positive(self.subtract(other, first)), other, first)
         return first
 
     def minimum(self, first: int, *others: int) -> int:
-        """Return the least node; of equal ones the first."""
+        """Return the least node; of equal ones the first, numbers before other nodes."""
+        first, *others = self._numbers_first(first, *others)
         for other in others:
             first = self.select(self.positive(self.subtract(first, other)), other, first)
         return first

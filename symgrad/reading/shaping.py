@@ -52,6 +52,16 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
+def _sequence(circuit: Circuit, value: Any) -> Any:
+    """Unwrap a sequence of arrays; a list in it is an array, of which NumPy would make another."""
+    if not isinstance(value, (list, tuple)):
+        return _unwrapped(value)
+    return [
+        entries(circuit, part) if isinstance(part, (list, tuple)) else _unwrapped(part)
+        for part in value
+    ]
+
+
 def _rewrapped(circuit: Circuit, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_rewrapped(circuit, part) for part in value)
@@ -63,12 +73,17 @@ def _rewrapped(circuit: Circuit, value: Any) -> Any:
 def _moved(function: Any) -> Any:
     def rule(circuit: Circuit, *args: Any, **options: Any) -> Any:
         options.pop("dtype", None)
-        result = function(*map(_unwrapped, args), **{k: _unwrapped(v) for k, v in options.items()})
+        given = [_unwrapped(arg) for arg in args]
+        if args and function in _OF_SEQUENCES and is_traced(args[0]):
+            given[0] = _sequence(circuit, args[0])
+        result = function(*given, **{k: _unwrapped(v) for k, v in options.items()})
         return _rewrapped(circuit, result)
 
     return rule
 
 
+#: Functions of a sequence of arrays.
+_OF_SEQUENCES = (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack)
 #: Functions that NumPy runs on arrays of any objects.
 _MOVED = (
     "transpose swapaxes moveaxis rollaxis reshape ravel squeeze expand_dims broadcast_to "

@@ -13,10 +13,11 @@ from symgrad.shapes import name_of
 from symgrad.verification import claims
 from symgrad.verification.functions import verify_functions
 from symgrad.verification.ladder import decide
-from symgrad.verification.problem import deadline
+from symgrad.verification.problem import TimeIsUp, deadline
 from symgrad.verification.questions import Question
 from symgrad.verification.results import TIMEOUT, joined
 from symgrad.verification.settings import GENERIC_SIZES, domains, sizes_for
+from symgrad.verification.structure import proved_for_every_size
 from symgrad.verification.verdict import (
     REFUTED,
     UNDECIDED,
@@ -26,6 +27,9 @@ from symgrad.verification.verdict import (
     check_require,
     check_timeout,
 )
+
+#: Seconds for a normal form.
+FORM_SECONDS = 1.0
 
 __all__ = ["Kink", "Verdict", "Witness", "verify", "verify_functions"]
 
@@ -112,6 +116,7 @@ def _verdict(
 ) -> Verdict:
     question = Question(derived, name, claim, domain)
     sizes = derived.graph.sizes
+    form = _form(question, check)
     found: list[tuple[dict[str, int], Any]] = []
     for choice in range(len(GENERIC_SIZES) if sizes else 1):
         chosen = sizes_for(sizes, choice)
@@ -125,12 +130,39 @@ def _verdict(
             return problem
         # The last sizes are for claims that happen to be right at the first ones.
         last = bool(sizes) and choice == len(GENERIC_SIZES) - 1
-        outcome = decide(problem, check, prove=not last)
+        outcome = decide(problem, check, prove=not last, form=None if choice else form)
+        if sizes and outcome.method == "same form" and not choice and form():
+            outcome = replace(outcome, method="normal form")
+        if outcome.method == "normal form":
+            return joined(name, [({}, outcome)])
         if outcome.status == REFUTED:
             return joined(name, [(chosen, outcome)])
         if not last:
             found.append((chosen, outcome))
     return joined(name, found)
+
+
+def _form(question: Question, check: Callable[[], None]) -> Callable[[], bool]:
+    """Return the test whether the normal form of a claim proves it, for every size."""
+
+    def holds() -> bool:
+        if question.is_function:
+            return False
+        limit = deadline(FORM_SECONDS)
+
+        def both() -> None:
+            check()
+            limit()
+
+        lines = claims.lines_of(question.claim, question.name)
+        output = question.derived[question.name].output
+        try:
+            return proved_for_every_size(question.derived.graph, output, lines, both)
+        except TimeIsUp:
+            check()
+            return False
+
+    return holds
 
 
 def all_hold(verdicts: Iterable[Verdict]) -> bool:

@@ -258,8 +258,8 @@ def _problems(pair: Pair, sizes: Mapping[str, int], check: Callable[[], None]) -
     arguments = {name: made.made(name, given) for name, given in pair.shapes.items()}
     wanted = pair.wanted(arguments)
     loss, given = _loss_node(pair, circuit, made, arguments, check)
-    returned = pair.by_name(call_traced(circuit, pair.grad, given, check))
     leaves = {name: _leaves(name, value) for name, value in wanted.items()}
+    returned = pair.by_name(call_traced(circuit, pair.grad, given, check))
     order = [int(node) for parts in leaves.values() for part in parts for node in part.flat]
     slopes = dict(zip(order, gradient(circuit, loss, order), strict=True))
     return {

@@ -40,8 +40,20 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def decide(problem: Problem, check: Callable[[], None], *, prove: bool = True) -> Outcome:
-    """Climb the ladder; without `prove` only as far as the points.
+def decide(
+    problem: Problem,
+    check: Callable[[], None],
+    *,
+    prove: bool = True,
+    form: Callable[[], bool] | None = None,
+) -> Outcome:
+    """Climb the ladder.
+
+    Args:
+        problem: The two sides.
+        check: Raises when time is over.
+        prove: Go further than the points.
+        form: Tells whether a normal form proves the claim, whatever the sizes.
 
     Raises:
         UnsupportedError: Time was up before a single point was compared, or the derivative has no
@@ -49,7 +61,7 @@ def decide(problem: Problem, check: Callable[[], None], *, prove: bool = True) -
     """
     if not problem.differing():
         return Outcome(PROVED, "same form")
-    climb = _Climb(problem, check, prove)
+    climb = _Climb(problem, check, prove, form)
     try:
         return climb.outcome()
     except TimeIsUp:
@@ -69,8 +81,14 @@ class _Climb:
         kinks: The kinks found.
     """
 
-    def __init__(self, problem: Problem, check: Callable[[], None], prove: bool) -> None:
-        self.problem, self.check, self.prove = problem, check, prove
+    def __init__(
+        self,
+        problem: Problem,
+        check: Callable[[], None],
+        prove: bool,
+        form: Callable[[], bool] | None,
+    ) -> None:
+        self.problem, self.check, self.prove, self.form = problem, check, prove, form
         self.compared = 0
         self.kinks: tuple[Kink, ...] = ()
 
@@ -86,9 +104,11 @@ class _Climb:
                 "the derivative has no finite value at any of the points that were tried; give "
                 "domain={name: (low, high)}"
             )
+        self.kinks = kinks_of(self.problem, found, self.check)
         if not self.prove:
             return self._with(AGREES, "points")
-        self.kinks = kinks_of(self.problem, found, self.check)
+        if self.form is not None and self.form():
+            return self._with(PROVED, "normal form")
         if proofs.almost_everywhere(self.problem):
             return self._with(PROVED, "same form")
         proof = proofs.prove(self.problem, self.check)
