@@ -387,15 +387,15 @@ class Circuit:
 
     def maximum(self, first: int, *others: int) -> int:
         """Return the greatest node; of equal ones the first, numbers before other nodes."""
-        first, *others = self._numbers_first(first, *others)
-        for other in others:
+        first, *rest = self._numbers_first(first, *others)
+        for other in rest:
             first = self.select(self.positive(self.subtract(other, first)), other, first)
         return first
 
     def minimum(self, first: int, *others: int) -> int:
         """Return the least node; of equal ones the first, numbers before other nodes."""
-        first, *others = self._numbers_first(first, *others)
-        for other in others:
+        first, *rest = self._numbers_first(first, *others)
+        for other in rest:
             first = self.select(self.positive(self.subtract(first, other)), other, first)
         return first
 

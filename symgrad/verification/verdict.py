@@ -12,6 +12,8 @@ import numpy as np
 
 from symgrad.errors import OptionError, unknown
 
+#: Larger arrays are cut in texts.
+MOST_ENTRIES = 40
 PROVED, AGREES, REFUTED, UNDECIDED = "proved", "agrees", "refuted", "undecided"
 
 
@@ -177,13 +179,13 @@ class Verdict:
 
 def _worded_witness(witness: Witness) -> list[str]:
     at = ", ".join(f"{name} = {_worded_value(value)}" for name, value in witness.point.items())
-    entry = f" in entry {witness.entry}" if witness.entry else ""
+    entry = f"in entry {list(witness.entry)} " if witness.entry else ""
     digits = _digits_that_tell(witness.derived, witness.claimed)
     derived, claimed = (
         mpmath.nstr(mpmath.mpf(value), digits) for value in (witness.derived, witness.claimed)
     )
     found = "has no value" if claimed == "nan" else f"gives {claimed}"
-    lines = [f"at {at}", f"the derivative is {derived}{entry}, the claim {found}"]
+    lines = [f"at {at}", f"{entry}the derivative is {derived}, the claim {found}"]
     if len(witness.entries) > 1:
         lines.append(f"{len(witness.entries)} of {witness.count} entries differ")
     return lines
@@ -204,7 +206,8 @@ def _short(value: Any) -> str:
 
 def _worded_value(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return str(np.array2string(value, separator=", ", precision=6)).replace("\n", "")
+        text = np.array2string(value, separator=", ", precision=6, threshold=MOST_ENTRIES)
+        return " ".join(text.split())
     return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
