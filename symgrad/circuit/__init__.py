@@ -18,6 +18,7 @@ import sympy as sp
 from symgrad.circuit import signs
 from symgrad.circuit.kinds import (
     ADD,
+    ANALYTIC,
     AND,
     CALL,
     CONSTANT,
@@ -34,18 +35,13 @@ from symgrad.circuit.kinds import (
     VARIABLE,
     ZERO,
     Node,
+    Undefined,
 )
-from symgrad.circuit.numbers import exact
+from symgrad.circuit.numbers import exact, is_rounded
 from symgrad.errors import UnsupportedError
 
 #: Powers of numbers with more bits than this are refused.
 MOST_BITS = 100_000
-
-
-class Undefined(sp.Function):
-    """No value at all: a division by zero, or a Piecewise where no condition holds."""
-
-    nargs = 0
 
 
 class Circuit:
@@ -54,7 +50,8 @@ class Circuit:
     Attributes:
         nodes: The operations, each after those that it works on.
         almost_everywhere: Whether what holds except where a condition's node is zero may be used:
-            -z > 0 is then the opposite of z > 0, and z = 0 never holds.
+            -z > 0 is then the opposite of z > 0, and z = 0 never holds, for analytic z.
+        discrete: The names of variables that run over integers: nothing of them is analytic.
 
     >>> circuit = Circuit()
     >>> x = circuit.variable("x")
@@ -62,8 +59,13 @@ class Circuit:
     True
     """
 
-    def __init__(self, *, almost_everywhere: bool = False) -> None:
+    def __init__(
+        self, *, almost_everywhere: bool = False, discrete: frozenset[str] = frozenset()
+    ) -> None:
         self.almost_everywhere = almost_everywhere
+        self.discrete = discrete
+        self._analytic: list[bool] = []
+        self._nonnegative: list[bool] = []
         self.nodes: list[Node] = []
         self._known: dict[Node, int] = {}
 
@@ -77,13 +79,56 @@ class Circuit:
         if found is None:
             found = self._known[node] = len(self.nodes)
             self.nodes.append(node)
+            self._analytic.append(self._is_analytic(node))
+            self._nonnegative.append(self._is_nonnegative(node))
         return found
+
+    def _is_analytic(self, node: Node) -> bool:
+        if node.kind == VARIABLE:
+            return node.value not in self.discrete
+        if node.kind == SELECT or (node.kind == CALL and node.value not in ANALYTIC):
+            return False
+        return all(self._analytic[arg] for arg in node.args)
+
+    def _is_nonnegative(self, node: Node) -> bool:
+        if node.kind == NUMBER:
+            return bool(node.value >= 0)
+        if node.kind == POWER and node.value.numerator % 2 == 0:
+            return True
+        if node.kind in (ADD, MULTIPLY, POWER):
+            return all(self._nonnegative[arg] for arg in node.args)
+        if node.kind == SELECT:
+            return all(self._nonnegative[arg] for arg in node.args[1:])
+        return node.kind == EXP
+
+    def analytic(self, node: int) -> bool:
+        """Tell whether a node is zero nowhere but on a null set, unless it is zero everywhere.
+
+        An analytic function is; so is a sum with a variable of its own, as a bias is.
+        """
+        kind, args, _ = self.nodes[node]
+        if self._analytic[node] or kind != ADD:
+            return self._analytic[node]
+        for term in args:
+            _, rest = self.with_coefficient(term)
+            if rest is not None and self.nodes[rest].kind == VARIABLE and self._analytic[rest]:
+                others = self.variables(arg for arg in args if arg != term)
+                if self.nodes[rest].value not in others:
+                    self._analytic[node] = True
+                    return True
+        return False
 
     # ------------------------------------------------------------ leaves
 
     def number(self, value: Any) -> int:
         """Return the node of an exact number."""
         return self.node(NUMBER, (), Fraction(value))
+
+    def real(self, value: Any) -> int:
+        """Return the node of a number that people wrote: exact, or a constant known by rounding."""
+        if is_rounded(value):
+            return self.constant(sp.Float(repr(float(value)), 17))
+        return self.number(exact(value))
 
     def variable(self, name: str) -> int:
         """Return the node of a variable."""
@@ -213,7 +258,7 @@ class Circuit:
         if kind == SELECT and exponent > 0:
             return self.select(args[0], *(self.power(arg, exponent) for arg in args[1:]))
         if kind == MULTIPLY and exponent.denominator > 1:
-            return self._root_of_product(base, exponent)
+            return signs.root_of_product(self, base, exponent)
         if kind == EXP:
             return self.exp(self.scale(exponent, args[0]))
         if kind == POWER and exponent.denominator == 1 and value.denominator == 1:
@@ -222,40 +267,28 @@ class Circuit:
             # (u^2)^(1/2) = |u|
             if exponent.denominator % 2 == 0:
                 return self.power(self.absolute(args[0]), value * exponent)
+        elif (
+            kind == POWER
+            and value.denominator % 2 == 0
+            and not (self.almost_everywhere or self._nonnegative[args[0]])
+        ):
+            pass  # (u^(1/2))^2 = u where u >= 0: elsewhere it is nothing
         elif kind == POWER and value * exponent == 1:
-            return args[0]  # (u^(1/2))^2 = u, where it is defined
+            return args[0]
         elif kind == POWER and exponent.denominator == 1:
             return self.power(args[0], value * exponent)
         return self.node(POWER, (base,), exponent)
 
-    def _root_of_product(self, base: int, exponent: Fraction) -> int:
-        """Take what is never negative out of a root: positive numbers, exponentials, squares."""
-        outside: list[int] = []
-        inside: list[int] = []
-        for factor in self.nodes[base].args:
-            kind, _, value = self.nodes[factor]
-            square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
-            known = (kind == NUMBER and value > 0) or kind == EXP or square
-            (outside if known else inside).append(factor)
-        if not outside:
-            return self.node(POWER, (base,), exponent)
-        rest = [self.power(self.multiply(*inside), exponent)] if inside else []
-        return self.multiply(*(self.power(factor, exponent) for factor in outside), *rest)
-
     def _power_of_number(self, value: Fraction, exponent: Fraction) -> int:
         complex_root = value < 0 and exponent.denominator % 2 == 0
-        if self.almost_everywhere and (complex_root or (not value and exponent < 0)):
-            # It may stand in a branch that is not taken.
+        if complex_root or (not value and exponent < 0):
+            # No error: it may stand in a branch that is not taken.
             return self.call(Undefined)
-        if not value and exponent < 0:
-            raise UnsupportedError("a division by zero: a part of the expression is 1/0")
         if exponent.denominator == 1:
             bits = max(value.numerator.bit_length(), value.denominator.bit_length())
             if abs(exponent) * bits > MOST_BITS:
                 raise UnsupportedError(f"the number ({value})**({exponent}) is too large")
             return self.number(value**exponent)
-        if complex_root:
-            raise UnsupportedError(f"({value})**({exponent}) is not a real number")
         root = sp.Rational(value.numerator, value.denominator) ** sp.Rational(
             1, exponent.denominator
         )
@@ -274,7 +307,9 @@ class Circuit:
         if self.as_number(node) == 0:
             return self.number(1)
         kind, args, _ = self.nodes[node]
-        return args[0] if kind == LOG else self.node(EXP, (node,))
+        # exp(log u) is u where u > 0: elsewhere it is nothing.
+        shorter = kind == LOG and self.almost_everywhere
+        return args[0] if shorter else self.node(EXP, (node,))
 
     def log(self, node: int) -> int:
         """Return the natural logarithm of a node."""
@@ -323,9 +358,9 @@ class Circuit:
         known = self.as_number(node)
         if known is not None:
             return self.false if known else self.true
-        if self.almost_everywhere:
+        if self.almost_everywhere and self.analytic(node):
             return self.false
-        return self.node(ZERO, (node,))
+        return signs.zero(self, node)
 
     def negation(self, condition: int) -> int:
         """Return the condition that another does not hold."""

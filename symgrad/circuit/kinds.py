@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import sympy as sp
+
 #: The names of what nodes are; those of conditions come last.
 NUMBER, VARIABLE, CONSTANT = "number", "variable", "constant"
 ADD, MULTIPLY, POWER, EXP, LOG, SIN, COS = "add", "multiply", "power", "exp", "log", "sin", "cos"
@@ -25,3 +27,16 @@ class Node(NamedTuple):
     kind: str
     args: tuple[int, ...] = ()
     value: Any = None
+
+
+#: Opaque functions that are analytic where they are defined.
+ANALYTIC = (sp.erf, sp.erfi, sp.atan, sp.asin, sp.acos, sp.gamma, sp.loggamma, sp.polygamma)
+
+
+class Undefined(sp.Function):
+    """No value at all: a division by zero, or a Piecewise where no condition holds."""
+
+    nargs = 0
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return sp.nan

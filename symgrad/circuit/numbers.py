@@ -43,5 +43,19 @@ def exact(value: Any) -> Fraction:
     return near if abs(near - written) <= ROUNDING * Fraction(math.ulp(number)) else written
 
 
+def is_rounded(value: Any) -> bool:
+    """Tell whether a float is a constant written out, such as 0.7978845608028654.
+
+    >>> is_rounded(0.7978845608028654), is_rounded(0.1), is_rounded(1 / 3)
+    (True, False, False)
+    """
+    if not isinstance(value, float) or not math.isfinite(value):
+        return False
+    digits = repr(float(value)).split("e")[0].replace(".", "").replace("-", "").strip("0")
+    return len(digits) >= WRITTEN_OUT and exact(value) == Fraction(repr(float(value)))
+
+
+#: A constant with so many digits is meant as the real number that it rounds.
+WRITTEN_OUT = 15
 #: A decimal with up to so many digits is meant as it is written.
 SHORT = 12

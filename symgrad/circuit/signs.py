@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from symgrad.circuit.kinds import ADD, EXP, MULTIPLY, NUMBER, POSITIVE, POWER, SELECT
+from symgrad.circuit.kinds import ADD, EXP, MULTIPLY, NUMBER, POSITIVE, POWER, SELECT, ZERO
 
 if TYPE_CHECKING:
     from symgrad.circuit import Circuit
 
 #: The sign of a product of up to so many factors is that of its factors.
 MOST_FACTORS = 4
+#: The sign of a sum with so many choices is looked at branch by branch.
+MOST_CHOICES = 2
 
 
 def positive(circuit: Circuit, node: int) -> int:
@@ -32,12 +35,16 @@ def positive(circuit: Circuit, node: int) -> int:
         kept = _signed_factors(circuit, args)
         if kept != list(args):
             return positive(circuit, circuit.multiply(*kept))
-        if circuit.almost_everywhere and len(args) <= MOST_FACTORS:
+        plain = [arg for arg in args if circuit.as_number(arg) is None]
+        if circuit.almost_everywhere and 1 < len(plain) <= MOST_FACTORS:
             return _sign_of_product(circuit, args)
     if kind == ADD and len(args) == 2:
         compared = _compared_exponentials(circuit, args)
         if compared is not None:
             return positive(circuit, compared)
+    choices = [arg for arg in args if kind == ADD and _is_choice(circuit, arg)]
+    if choices and len(choices) <= MOST_CHOICES:
+        return _of_sum_with_choice(circuit, args, choices[0])
     if kind == SELECT:
         # A choice is positive where the chosen branch is: relu(z) > 0 where z > 0.
         condition, first, second = args
@@ -47,7 +54,7 @@ def positive(circuit: Circuit, node: int) -> int:
         )
     if kind == POWER and value.denominator % 2 == 1 and value.numerator % 2 == 1:
         return positive(circuit, args[0])
-    if circuit.almost_everywhere and _leads_negative(circuit, node):
+    if circuit.almost_everywhere and circuit.analytic(node) and _leads_negative(circuit, node):
         return circuit.negation(circuit.node(POSITIVE, (circuit.negative(node),)))
     return circuit.node(POSITIVE, (node,))
 
@@ -66,9 +73,12 @@ def _compared_exponentials(circuit: Circuit, terms: tuple[int, ...]) -> int | No
 
 def _sign_of_product(circuit: Circuit, args: tuple[int, ...]) -> int:
     """A product is positive where its first factor and the rest have one sign."""
-    first, rest = positive(circuit, args[0]), positive(circuit, circuit.multiply(*args[1:]))
-    neither = circuit.both(circuit.negation(first), circuit.negation(rest))
-    return circuit.either(circuit.both(first, rest), neither)
+    first, rest = args[0], circuit.multiply(*args[1:])
+    if circuit.as_number(first) is not None:  # it is -1
+        first, rest = args[1], circuit.negative(circuit.multiply(*args[2:]))
+    both = circuit.both(positive(circuit, first), positive(circuit, rest))
+    opposite = (positive(circuit, circuit.negative(node)) for node in (first, rest))
+    return circuit.either(both, circuit.both(*opposite))
 
 
 def _signed_factors(circuit: Circuit, args: tuple[int, ...]) -> list[int]:
@@ -79,7 +89,9 @@ def _signed_factors(circuit: Circuit, args: tuple[int, ...]) -> list[int]:
         square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
         if kind == NUMBER and abs(value) != 1:
             kept.append(circuit.number(1 if value > 0 else -1))
-        elif not (kind == EXP or (square and circuit.almost_everywhere)):
+        elif not (
+            kind == EXP or (square and circuit.almost_everywhere and circuit.analytic(factor))
+        ):
             kept.append(factor)
     return kept if kept else [circuit.number(1)]
 
@@ -90,3 +102,74 @@ def _leads_negative(circuit: Circuit, node: int) -> bool:
     if kind == ADD and first.kind == MULTIPLY:
         first = circuit.nodes[first.args[0]]
     return first.kind == NUMBER and first.value < 0
+
+
+def _is_choice(circuit: Circuit, node: int) -> bool:
+    _, rest = circuit.with_coefficient(node)
+    return rest is not None and circuit.nodes[rest].kind == SELECT
+
+
+def _of_sum_with_choice(circuit: Circuit, terms: tuple[int, ...], choice: int) -> int:
+    """(u + |u|)/2 > 0 where u > 0: in the other branch the sum is the number 0."""
+    factor, rest = circuit.with_coefficient(choice)
+    others = [term for term in terms if term != choice]
+    condition, first, second = circuit.nodes[rest if rest is not None else choice].args
+    parts = [
+        positive(circuit, circuit.add(*others, circuit.scale(factor, branch)))
+        for branch in (first, second)
+    ]
+    return circuit.either(
+        circuit.both(condition, parts[0]), circuit.both(circuit.negation(condition), parts[1])
+    )
+
+
+def zero(circuit: Circuit, node: int) -> int:
+    """Return the condition node = 0, branch by branch and factor by factor.
+
+    >>> from symgrad.circuit import Circuit
+    >>> circuit = Circuit(almost_everywhere=True)
+    >>> x = circuit.variable("x")
+    >>> relu = circuit.maximum(circuit.number(0), x)
+    >>> zero(circuit, relu) == circuit.negation(circuit.positive(x))
+    True
+    """
+    kind, args, value = circuit.nodes[node]
+    if kind == EXP:
+        return circuit.false
+    if kind == SELECT:
+        condition, *branches = args
+        first, second = (circuit.zero(branch) for branch in branches)
+        return circuit.either(
+            circuit.both(condition, first), circuit.both(circuit.negation(condition), second)
+        )
+    if kind == MULTIPLY:
+        return circuit.either(*(circuit.zero(arg) for arg in args))
+    if kind == POWER:
+        return circuit.zero(args[0]) if value > 0 else circuit.false
+    choices = [arg for arg in args if kind == ADD and _is_choice(circuit, arg)]
+    if choices and len(choices) <= MOST_CHOICES:
+        factor, rest = circuit.with_coefficient(choices[0])
+        others = [term for term in args if term != choices[0]]
+        condition, *branches = circuit.nodes[rest if rest is not None else choices[0]].args
+        first, second = (
+            circuit.zero(circuit.add(*others, circuit.scale(factor, branch))) for branch in branches
+        )
+        return circuit.either(
+            circuit.both(condition, first), circuit.both(circuit.negation(condition), second)
+        )
+    return circuit.node(ZERO, (node,))
+
+
+def root_of_product(circuit: Circuit, base: int, exponent: Fraction) -> int:
+    """Take what is never negative out of a root: positive numbers, exponentials, squares."""
+    outside: list[int] = []
+    inside: list[int] = []
+    for factor in circuit.nodes[base].args:
+        kind, _, value = circuit.nodes[factor]
+        square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
+        known = (kind == NUMBER and value > 0) or kind == EXP or square
+        (outside if known else inside).append(factor)
+    if not outside:
+        return circuit.node(POWER, (base,), exponent)
+    rest = [circuit.power(circuit.multiply(*inside), exponent)] if inside else []
+    return circuit.multiply(*(circuit.power(factor, exponent) for factor in outside), *rest)

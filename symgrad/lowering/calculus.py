@@ -34,7 +34,7 @@ def gradient(circuit: Circuit, output: int, variables: Sequence[int]) -> list[in
             continue
         adjoint = circuit.add(*adjoints.pop(node))
         for argument, local in _locals(circuit, node, below):
-            adjoints.setdefault(argument, []).append(circuit.multiply(adjoint, local))
+            adjoints.setdefault(argument, []).append(_passed(circuit, adjoint, local))
     return [circuit.add(*adjoints.get(v, [circuit.number(0)])) for v in variables]
 
 
@@ -74,3 +74,18 @@ def _locals_of_call(
             names = [sp.Dummy(f"u{k}", real=True) for k, _ in enumerate(args)]
             known = dict(zip(names, args, strict=True))
             yield arg, lowered(circuit, function(*names).diff(names[k]), known)
+
+
+def _passed(circuit: Circuit, adjoint: int, local: int) -> int:
+    """Multiply, branch by branch: where a branch is not taken, its slope is 0 even if undefined."""
+    kind, args, _ = circuit.nodes[adjoint]
+    if kind != SELECT:
+        kind, args, _ = circuit.nodes[local]
+        adjoint, local = local, adjoint
+    if kind != SELECT or not any(circuit.as_number(arg) == 0 for arg in args[1:]):
+        return circuit.multiply(adjoint, local)
+    branches = (
+        circuit.number(0) if circuit.as_number(arg) == 0 else _passed(circuit, arg, local)
+        for arg in args[1:]
+    )
+    return circuit.select(args[0], *branches)

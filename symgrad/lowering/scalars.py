@@ -18,6 +18,10 @@ from symgrad.lowering import WRITERS, SizedNode, Write, Writer, lowered, short, 
 
 @writes(sp.Rational, sp.Float)
 def _number(write: Writer, node: Any) -> int:
+    if isinstance(node, sp.Float):
+        # More digits than a double has are meant as they are.
+        written = sp.Rational(str(node)) if node._prec > 60 else float(node)
+        return write.circuit.real(written)
     return write.circuit.number(exact(node))
 
 

@@ -264,7 +264,7 @@ def _read_float(circuit: Circuit, value: float) -> Any:
         return Scalar(circuit, circuit.constant(sp.pi))
     if value == math.e:
         return Scalar(circuit, circuit.exp(circuit.number(1)))
-    return Scalar(circuit, circuit.number(exact(value)))
+    return Scalar(circuit, circuit.real(value))
 
 
 def real(entry: Any) -> int:

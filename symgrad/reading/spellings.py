@@ -13,6 +13,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.circuit import Circuit
+from symgrad.errors import UnsupportedError
 
 Spelling = Callable[..., int]
 HALF = Fraction(1, 2)
@@ -23,6 +24,12 @@ def _log_of(base: int) -> Spelling:
         return c.divide(c.log(x), c.log(c.number(base)))
 
     return spelled
+
+
+def _quotient(c: Circuit, x: int, y: int) -> int:
+    if c.as_number(y) == 0:
+        raise UnsupportedError("a division by zero")
+    return c.divide(x, y)
 
 
 def _plus(c: Circuit, x: int, number: Any) -> int:
@@ -87,7 +94,7 @@ REAL: dict[str, Spelling] = {
     "add": lambda c, *args: c.add(*args),
     "subtract": lambda c, x, y: c.subtract(x, y),
     "multiply": lambda c, *args: c.multiply(*args),
-    "divide": lambda c, x, y: c.divide(x, y),
+    "divide": _quotient,
     "power": lambda c, x, y: c.general_power(x, y),
     "float_power": lambda c, x, y: c.general_power(x, y),
     "pow": lambda c, x, y: c.general_power(x, y),
@@ -97,7 +104,7 @@ REAL: dict[str, Spelling] = {
     "square": lambda c, x: c.power(x, 2),
     "reciprocal": lambda c, x: c.power(x, -1),
     "sqrt": lambda c, x: c.root(x),
-    "cbrt": lambda c, x: c.power(x, Fraction(1, 3)),
+    "cbrt": lambda c, x: c.multiply(c.sign(x), c.power(c.absolute(x), Fraction(1, 3))),
     "exp": lambda c, x: c.exp(x),
     "exp2": _exp_of_base(2),
     "expm1": lambda c, x: _plus(c, c.exp(x), -1),

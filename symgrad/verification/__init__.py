@@ -12,13 +12,15 @@ from symgrad.gradient import Gradient, gradient
 from symgrad.shapes import name_of
 from symgrad.verification import claims
 from symgrad.verification.functions import verify_functions
+from symgrad.verification.kinks import kinks_of
 from symgrad.verification.ladder import decide
-from symgrad.verification.problem import TimeIsUp, deadline
-from symgrad.verification.questions import Question
+from symgrad.verification.problem import Problem, TimeIsUp, deadline
+from symgrad.verification.questions import Question, together, written
 from symgrad.verification.results import TIMEOUT, joined
 from symgrad.verification.settings import GENERIC_SIZES, domains, sizes_for
 from symgrad.verification.structure import proved_for_every_size
 from symgrad.verification.verdict import (
+    PROVED,
     REFUTED,
     UNDECIDED,
     Kink,
@@ -28,8 +30,13 @@ from symgrad.verification.verdict import (
     check_timeout,
 )
 
+#: From so many variables on, claims are tried together.
+SEVERAL = 3
+Check = Callable[[], None]
 #: Seconds for a normal form.
 FORM_SECONDS = 1.0
+#: The same where there are no sizes: the prime field is quick then, and as sure.
+SCALAR_FORM_SECONDS = 0.3
 
 __all__ = ["Kink", "Verdict", "Witness", "verify", "verify_functions"]
 
@@ -93,8 +100,10 @@ def verify(
     given = claims.by_variable(claim, names) if several else {names[0]: claim}
     derived = gradient(formula, names if several else [wrt])
     inside = domains(domain, formula.inputs)
-    verdicts = {}
+    verdicts: dict[str, Verdict] = _all_at_once(derived, given, inside, check) if several else {}
     for name in names:
+        if name in verdicts:
+            continue
         try:
             found = _verdict(derived, name, given[name], inside, check, numeric)
         except SymgradError as error:
@@ -102,8 +111,42 @@ def verify(
                 raise
             # One claim that cannot be read costs no other its verdict.
             found = Verdict(name, UNDECIDED, "error", notes=(str(error),))
-        verdicts[name] = replace(found, require=require)
-    return verdicts if several else verdicts[names[0]]
+        verdicts[name] = found
+    answers = {name: replace(verdicts[name], require=require) for name in names}
+    return answers if several else answers[names[0]]
+
+
+def _all_at_once(
+    derived: Gradient, given: Mapping[str, Any], domain: Mapping[str, Any], check: Check
+) -> dict[str, Verdict]:
+    """Prove the claims about many scalars in one go; what that leaves open is asked one by one."""
+    if derived.graph.sizes or len(given) < SEVERAL:
+        return {}
+    world = written(derived, {}, domain)
+    found: dict[str, Problem] = {}
+    for name, claim in given.items():
+        try:
+            problem = Question(derived, name, claim, domain).at({}, check, world)
+        except SymgradError:
+            continue
+        if isinstance(problem, Problem):
+            found[name] = problem
+    if not found:
+        return {}
+    try:
+        outcome = decide(together(list(found.values())), check)
+    except SymgradError:
+        return {}
+    if outcome.status != PROVED:
+        return {}
+    verdicts = {}
+    for name, problem in found.items():
+        # Which of them uses another convention is asked one by one, at the points found together.
+        kinks: tuple[Kink, ...] = ()
+        if outcome.kinks and outcome.found is not None:
+            kinks = kinks_of(problem, outcome.found, check)
+        verdicts[name] = replace(joined(name, [({}, outcome)]), kinks=kinks)
+    return verdicts
 
 
 def _verdict(
@@ -148,7 +191,8 @@ def _form(question: Question, check: Callable[[], None]) -> Callable[[], bool]:
     def holds() -> bool:
         if question.is_function:
             return False
-        limit = deadline(FORM_SECONDS)
+        sized = bool(question.derived.graph.sizes)
+        limit = deadline(FORM_SECONDS if sized else SCALAR_FORM_SECONDS)
 
         def both() -> None:
             check()

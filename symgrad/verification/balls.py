@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpmath
 import sympy as sp
 
-from symgrad.circuit import Circuit
+from symgrad.circuit import Circuit, Undefined
 from symgrad.circuit import kinds as ops
 
 Ball = tuple[Any, Any]
@@ -27,6 +27,8 @@ UNDEFINED: Ball = (NAN, ZERO)
 UNSURE: Ball = (NAN, mpmath.inf)
 #: Arguments of exp beyond this are not computed: their values have millions of digits.
 LARGEST_EXPONENT = 1e15
+#: How far a constant with all digits of a double may be from what it rounds.
+ROUNDING = mpmath.mpf(2) ** -52
 
 
 @cache
@@ -44,6 +46,8 @@ def balls(
     digits: int,
     zeros: frozenset[int] = frozenset(),
     check: Callable[[], None] = lambda: None,
+    *,
+    settle: bool = False,
 ) -> dict[int, Ball]:
     """Evaluate outputs at one point to many digits.
 
@@ -54,6 +58,7 @@ def balls(
         digits: Working precision in decimal digits.
         zeros: Nodes that conditions take as zero, because the point lies on a kink.
         check: Called now and then; raises when time is over.
+        settle: Let conditions take as zero what these digits do not tell from zero.
 
     Returns:
         By node an mpmath number and the bound of its error.
@@ -68,27 +73,30 @@ def balls(
     values: dict[int, Any] = {}
     with mpmath.workdps(digits):
         unit = mpmath.eps * 4
+        how = _How(point, zeros, unit, settle)
         for count, node in enumerate(circuit.cone(outputs)):
             if count % 256 == 0:
                 check()
             try:
-                values[node] = _evaluated(circuit, node, values, point, zeros, unit)
-            except (ValueError, ArithmeticError, TypeError):
+                values[node] = _evaluated(circuit, node, values, how)
+            except Exception:  # a special function of mpmath's may fail in its own ways
                 values[node] = UNDEFINED
         return {node: values[node] for node in outputs}
 
 
-def _evaluated(
-    circuit: Circuit,
-    node: int,
-    values: Mapping[int, Any],
-    point: Mapping[str, Any],
-    zeros: frozenset[int],
-    unit: Any,
-) -> Any:
+class _How(NamedTuple):
+    point: Mapping[str, Any]
+    zeros: frozenset[int]
+    unit: Any
+    settle: bool
+
+
+def _evaluated(circuit: Circuit, node: int, values: Mapping[int, Any], how: _How) -> Any:
     kind, args, value = circuit.nodes[node]
+    unit = how.unit
     if kind in (ops.POSITIVE, ops.ZERO):
-        return (kind == ops.ZERO) if args[0] in zeros else _sign(kind, values[args[0]])
+        zero = args[0] in how.zeros
+        return (kind == ops.ZERO) if zero else _sign(kind, values[args[0]], how.settle)
     if kind in (ops.NOT, ops.AND):
         return _logic(kind, [values[arg] for arg in args])
     if kind == ops.SELECT:
@@ -103,11 +111,16 @@ def _evaluated(
     if kind == ops.NUMBER:
         return _rounded(mpmath.mpf(value.numerator) / value.denominator, ZERO, unit)
     if kind == ops.VARIABLE:
-        return _of_variable(point[value], unit)
+        return _of_variable(how.point[value], unit)
+    if kind == ops.CONSTANT and isinstance(value, sp.Float):
+        number = mpmath.mpf(str(value))
+        return number, abs(number) * ROUNDING
     if kind == ops.CONSTANT:
         return _rounded(mpmath.mpf(value._to_mpmath(mpmath.mp.prec)), ZERO, unit)
     if kind == ops.POWER:
         return _power(below[0], value, unit)
+    if kind == ops.CALL and value is Undefined:
+        return UNDEFINED
     if kind == ops.CALL:
         return _call(precise(value), below, unit)
     return BALLS[kind](below, unit)
@@ -116,7 +129,14 @@ def _evaluated(
 def _rounded(number: Any, error: Any, unit: Any) -> Ball:
     if isinstance(number, mpmath.mpc):
         return (number.real, error) if number.imag == 0 else UNDEFINED
+    if not error and _is_short(number):
+        return number, error
     return (number, error + abs(number) * unit) if mpmath.isfinite(number) else UNDEFINED
+
+
+def _is_short(number: Any) -> bool:
+    """Tell whether a number has so few digits that nothing was rounded off."""
+    return bool(number._mpf_[3] < mpmath.mp.prec // 2)
 
 
 def _of_variable(number: Any, unit: Any) -> Ball:
@@ -125,39 +145,39 @@ def _of_variable(number: Any, unit: Any) -> Ball:
     return mpmath.mpf(number), ZERO
 
 
-def _sign(kind: str, ball: Ball) -> Any:
+def _sign(kind: str, ball: Ball, settle: bool) -> Any:
     """Return whether u > 0 (or u = 0) holds: NaN where u is undefined, None where unsure."""
     number, error = ball
     if mpmath.isnan(number):
         return None if error else NAN
     if error and abs(number) <= error:
-        return None
+        return kind == ops.ZERO if settle else None
     return bool(number > 0) if kind == ops.POSITIVE else bool(number == 0)
 
 
 def _logic(kind: str, parts: list[Any]) -> Any:
-    if any(part is NAN for part in parts):
-        return NAN
     if kind == ops.NOT:
-        return None if parts[0] is None else not parts[0]
+        return parts[0] if parts[0] is None or parts[0] is NAN else not parts[0]
+    # What stands behind a condition that fails is not asked for.
     if any(part is False for part in parts):
         return False
+    if any(part is NAN for part in parts):
+        return NAN
     return None if any(part is None for part in parts) else True
 
 
 def _sum(terms: list[Ball], unit: Any) -> Ball:
     total, error = terms[0]
     for number, own in terms[1:]:
-        total, error = total + number, error + own + abs(total) * unit
-    return _rounded(total, error, unit)
+        total, error = _rounded(total + number, error + own, unit)
+    return total, error
 
 
 def _product(factors: list[Ball], unit: Any) -> Ball:
     total, error = factors[0]
     for number, own in factors[1:]:
         error = abs(total) * own + abs(number) * error + error * own
-        total = total * number
-        error += abs(total) * unit
+        total, error = _rounded(total * number, error, unit)
     return total, error
 
 
@@ -177,6 +197,8 @@ def _power(ball: Ball, exponent: Fraction, unit: Any) -> Ball:
     else:
         value = mpmath.root(base, exponent.denominator) ** int(exponent.numerator)
     size = max(1, abs(int(exponent.numerator)))
+    if not error and whole and _is_short(value):
+        return value, ZERO
     if abs(base) <= 2 * error:
         return value, (abs(base) + error) ** int(exponent) + abs(value)
     # (1 + r)^e - 1 is at most 2^|e| |e| r for |r| <= 1/2; for small r it is |e| r.

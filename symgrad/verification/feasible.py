@@ -28,7 +28,9 @@ def possible(circuit: Circuit, conditions: list[tuple[int, bool]]) -> bool:
     names: dict[int, Any] = {}
     for node, positive in conditions:
         row = _linear(circuit, node, names)
-        rows.append((row if positive else -row) >= slack)
+        # What is not analytic may be zero on a region: then u > 0 fails there.
+        strict = positive or circuit.analytic(node)
+        rows.append((row if positive else -row) >= (slack if strict else 0))
     for node, name in names.items():
         if circuit.nodes[node].kind == ops.EXP:
             rows.append(name >= 0)

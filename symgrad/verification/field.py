@@ -20,7 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ import sympy as sp
 from symgrad.circuit import Circuit
 from symgrad.circuit import kinds as ops
 from symgrad.errors import UnsupportedError
+from symgrad.verification.angles import half_turn, turned
 from symgrad.verification.differentials import differential
 from symgrad.verification.generators import (
     DEGREE,
@@ -63,9 +63,10 @@ class Evaluation:
         truths: Mapping[int, bool] | None = None,
         check: Callable[[], None] = lambda: None,
         sign_of: Callable[[Circuit, int], int] | None = None,
+        discrete: frozenset[str] = frozenset(),
     ) -> None:
         self.prime, self.lanes = prime, lanes
-        self.circuit = Circuit(almost_everywhere=True)
+        self.circuit = Circuit(almost_everywhere=True, discrete=discrete)
         self.values: list[Lanes] = []
         self.truths = dict(truths or {})
         self._held: dict[int, bool] = {}
@@ -195,6 +196,14 @@ class Evaluation:
             return self._turn(kind, args[0], at)
         if kind == ops.POSITIVE:
             return self._indicator(args[0])
+        if kind == ops.ZERO:
+            number, _ = self._atom(args[0])
+            # Whether what is not analytic is zero stays open, as one more variable.
+            return (
+                self.drawn(("zero", number))
+                if number >= 0
+                else np.full(self.lanes, int(not self.values[args[0]].any()), dtype=np.uint64)
+            )
         return self._opaque(value, args)
 
     def drawn(self, key: Any) -> Lanes:
@@ -252,7 +261,7 @@ class Evaluation:
     def _pair_power(self, pairs: list[Pair], k: int, exponent: Fraction) -> Lanes:
         pair = pairs[k]
         if pair.node == HALF_TURN:
-            return self._turned(exponent)
+            return turned(self, exponent)
         even = exponent.denominator & -exponent.denominator
         base = pair.m if even == 1 else self._even_root(pair, even)
         odd = exponent.denominator // even
@@ -285,7 +294,7 @@ class Evaluation:
         if number is not None:
             return self._log_of_number(number)
         exponents, constant, degree = self._factored(node)
-        if constant is None:
+        if constant is None or constant <= 0:
             return self.drawn(("log", node))
         self.exponents[at] = exponents
         total = self.times(Fraction(1, degree), self._log_of_number(constant))
@@ -312,8 +321,6 @@ class Evaluation:
         below = self.prime.inverse(self.product(self.pairs, whole))
         ratio = self.prime.power(value, degree) * below % self.p
         constant = rational(int(ratio[0]), self.prime.p) if (ratio == ratio[0]).all() else None
-        if constant is None or constant <= 0:
-            return {}, None, 1
         return found, constant, degree
 
     def _log_of_number(self, number: Fraction) -> Lanes:
@@ -335,9 +342,22 @@ class Evaluation:
             if not self.values[node].all():
                 return np.zeros(self.lanes, dtype=np.uint64)
             raise Undecided("a root of an irrational constant")
-        total = self._root_of_number(constant, exponent / degree)
+        total = self._root_of_number(abs(constant), exponent / degree)
+        if constant < 0:
+            total = total * self._root_of_minus_one(node, exponent / degree) % self.p
         powers = {k: c * exponent for k, c in exponents.items()}
         return total * self.product(self.pairs, powers) % self.p
+
+    def _root_of_minus_one(self, node: int, exponent: Fraction) -> Lanes:
+        """sqrt(-x) is i sqrt(x), of a sign that nothing says: they are real in different places."""
+        if exponent.denominator > 2:
+            raise Undecided("a root of a negative multiple of what has a root")
+        sign = ("sign of a root", node)
+        if sign not in self._keyed:
+            flip = self._random.integers(0, 2, self.lanes, dtype=bool)
+            unit = np.uint64(self.prime.imaginary_unit)
+            self._keyed[sign] = np.where(flip, self.p - unit, unit)
+        return self.prime.power(self._keyed[sign], int(2 * exponent))
 
     def _root_of_number(self, number: Fraction, exponent: Fraction) -> Lanes:
         if number < 0:
@@ -346,10 +366,11 @@ class Evaluation:
         for part, sign in ((number.numerator, 1), (number.denominator, -1)):
             for q, count in sp.factorint(part).items():
                 power = exponent * count * sign
-                total = total * self._prime_power(int(q), power) % self.p
+                total = total * self.prime_power(int(q), power) % self.p
         return total
 
-    def _prime_power(self, q: int, exponent: Fraction) -> Lanes:
+    def prime_power(self, q: int, exponent: Fraction) -> Lanes:
+        """Return a rational power of a prime number, of a random sign on every lane."""
         key = ("root", q, exponent.denominator)
         if key not in self._keyed:
             base = np.full(self.lanes, q % self.prime.p, dtype=np.uint64)
@@ -372,7 +393,7 @@ class Evaluation:
     def _turn(self, kind: str, node: int, at: int) -> Lanes:
         """Write sin and cos by y = exp(i u), with the square root of -1 of the field."""
         if not self.angles:
-            self._new_angle(self._half_turn())
+            self._new_angle(half_turn(self))
         found = self._related(self._turns, self.values[node])
         if found is None:
             found = {self._new_angle(self._drawn_pair(self.values[node], node)): Fraction(1)}
@@ -383,35 +404,6 @@ class Evaluation:
             return self.times(Fraction(1, 2), (y + inverse) % self.p)
         below = pow(2 * self.prime.imaginary_unit, -1, self.prime.p)
         return (y + self.p - inverse) % self.p * np.uint64(below) % self.p
-
-    def _half_turn(self) -> Pair:
-        """Return the pair of pi: exp(i pi) = -1."""
-        minus = np.full(self.lanes, self.prime.p - 1, dtype=np.uint64)
-        at = self.drawn((ops.CONSTANT, "pi"))
-        return Pair(at, minus, np.zeros(self.lanes, dtype=np.uint64), HALF_TURN)
-
-    def _turned(self, turns: Fraction) -> Lanes:
-        """Return exp(i pi turns) in the square roots of 2 and 3 that the lanes use."""
-        unit = np.full(self.lanes, self.prime.imaginary_unit, dtype=np.uint64)
-        half = partial(self.times, Fraction(1, 2))
-        if 12 % turns.denominator:
-            raise Undecided(f"the angle {turns} pi")
-        result = self.prime.power(unit, int(2 * turns) if turns.denominator <= 2 else 0)
-        if turns.denominator % 3 == 0:
-            # exp(i pi/3) = (1 + i sqrt 3)/2
-            root = self._prime_power(3, Fraction(1, 2))
-            third = half((1 + unit * root) % self.p)
-            count = turns.numerator * pow(turns.denominator // 3, -1, 3) % 3
-            return self._times_rest(self.prime.power(third, count), turns - Fraction(count, 3))
-        if turns.denominator == 4:
-            # exp(i pi/4) = (1 + i)/sqrt 2
-            root = self._prime_power(2, Fraction(1, 2))
-            quarter = (1 + unit) % self.p * self.prime.inverse(root) % self.p
-            return self.prime.power(quarter, turns.numerator)
-        return result
-
-    def _times_rest(self, value: Lanes, turns: Fraction) -> Lanes:
-        return value * self._turned(turns) % self.p
 
     def _new_angle(self, pair: Pair) -> int:
         self.angles.append(pair)
@@ -425,6 +417,8 @@ class Evaluation:
         number, sign = self._atom(node)
         if number < 0:
             return np.full(self.lanes, int(sign > 0), dtype=np.uint64)
+        if sign < 0 and not self.circuit.analytic(node):
+            return self.drawn(("sign of the negative", number))
         drawn = self.drawn(("sign", number))
         return drawn if sign > 0 else (np.uint64(1) + self.p - drawn) % self.p
 
@@ -436,6 +430,8 @@ class Evaluation:
             held = constants[natural]
         else:
             number, sign = self._atom(node)
+            if sign < 0 and not self.circuit.analytic(node):
+                number = -2 - number
             held = (self._held.setdefault(number, truth == (sign > 0))) == (sign > 0)
         if held != truth:
             raise Impossible

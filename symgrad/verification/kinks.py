@@ -23,7 +23,7 @@ from symgrad.verification.verdict import Kink
 #: A condition's node is taken as zero where it is this small beside its values nearby.
 TINY = 1e-12
 #: So many kinks are reported at most, and so many points tried.
-MOST_KINKS, MOST_TRIED = 4, 40
+MOST_KINKS, MOST_TRIED = 4, 24
 
 
 def kinks_of(problem: Problem, found: Search, check: Callable[[], None]) -> tuple[Kink, ...]:
@@ -36,16 +36,20 @@ def kinks_of(problem: Problem, found: Search, check: Callable[[], None]) -> tupl
     usual = on_points(problem.circuit, atoms, found.points, found.count)
     with np.errstate(all="ignore"):
         scale = {atom: np.nanmedian(np.abs(usual[atom])) + 1e-300 for atom in atoms}
-    kinks: dict[frozenset[int], Kink] = {}
-    for number in range(min(count, MOST_TRIED)):
-        check()
+    kinks: list[Kink] = []
+    tried: set[frozenset[int]] = set()
+    for number in range(count):
         zeros = frozenset(a for a in atoms if abs(values[a][number]) < TINY * scale[a])
-        if not zeros or zeros in kinks or len(kinks) == MOST_KINKS:
+        if not zeros or zeros in tried:
             continue
+        if len(kinks) == MOST_KINKS or len(tried) == MOST_TRIED:
+            break
+        check()
+        tried.add(zeros)
         kink = _kink(problem, found.kinks, number, zeros)
         if kink is not None:
-            kinks[zeros] = kink
-    return tuple(kinks.values())
+            kinks.append(kink)
+    return tuple(kinks)
 
 
 def _atoms(problem: Problem) -> list[int]:

@@ -23,6 +23,9 @@ from symgrad.verification.verdict import AGREES, PROVED, REFUTED, Kink, Witness
 
 #: Working precisions in digits; the higher ones are for values in which most digits cancel.
 PRECISIONS = (60, 300, 1500)
+ROUNDED = "equal as far as constants with 15 digits and more tell, which are known by rounding"
+#: Values up to this saturate nothing.
+ORDINARY = 4.0
 #: Relative differences below this are none.
 SMALLEST = mpmath.mpf(10) ** -50
 
@@ -38,6 +41,7 @@ class Outcome:
     points: int = 0
     log2_bound: float | None = None
     notes: tuple[str, ...] = ()
+    found: Search | None = None
 
 
 def decide(
@@ -91,10 +95,11 @@ class _Climb:
         self.problem, self.check, self.prove, self.form = problem, check, prove, form
         self.compared = 0
         self.kinks: tuple[Kink, ...] = ()
+        self.found: Search | None = None
 
     def outcome(self) -> Outcome:
         """Go up step by step."""
-        found = search(self.problem, self.check)
+        self.found = found = search(self.problem, self.check)
         places = selection(self.problem, found)
         refuted = self._refuted(found, places)
         if refuted is not None:
@@ -119,10 +124,14 @@ class _Climb:
         refuted = self._refuted(found, more)
         if refuted is not None:
             return refuted
-        return replace(self._with(AGREES, "points"), notes=(f"no proof: {proof.reason}",))
+        agrees = self._with(AGREES, "points")
+        return replace(agrees, notes=(*agrees.notes, f"no proof: {proof.reason}"))
 
     def _with(self, status: str, method: str) -> Outcome:
-        return Outcome(status, method, None, self.kinks, self.compared)
+        notes = (ROUNDED,) if self.problem.has_rounded_constants and status == AGREES else ()
+        return Outcome(
+            *(status, method, None, self.kinks, self.compared), notes=notes, found=self.found
+        )
 
     def _refuted(self, found: Search, places: Sequence[int]) -> Outcome | None:
         for number in places:
@@ -147,7 +156,9 @@ def differences(
     places = [k for k, (first, second) in enumerate(pairs) if first != second]
     found: list[int] = []
     for digits in PRECISIONS:
-        values = balls(problem.circuit, problem.outputs, point, digits, check=check)
+        # Among values of size one, what 1500 digits do not tell from zero is zero.
+        settle = digits == PRECISIONS[-1] and all(abs(v) <= ORDINARY for v in point.values())
+        values = balls(problem.circuit, problem.outputs, point, digits, check=check, settle=settle)
         needed = [values[node] for node in (*problem.derived, *problem.defined)]
         if any(mpmath.isnan(number) and not error for number, error in needed):
             return None
@@ -158,7 +169,8 @@ def differences(
         places = [k for k in places if answers[k] is None]
         if found or not places:
             return sorted(found)
-    return None
+    # Constants known by rounding alone leave open what is smaller than that.
+    return [] if problem.has_rounded_constants else None
 
 
 def _differ(first: Ball, second: Ball, scale: Any) -> bool | None:

@@ -77,7 +77,11 @@ def _within(at: Range, powers: tuple[float, float], count: int, random: Any) -> 
             near = width * np.minimum(np.minimum(sizes, 1 / sizes), 0.5)
             values = np.where(signs > 0, at.low + near, at.high - near)
     if at.integer:
-        values = np.where(np.abs(values) < 2, signs * random.integers(2, 9, count), values)
+        # Small magnitudes become the small integers, which a loss may single out.
+        small = (
+            random.integers(-3, 4, count) if powers[1] < 0 else signs * random.integers(2, 9, count)
+        )
+        values = np.where(np.abs(values) < 2, small, values)
         values = np.clip(np.round(values), np.ceil(at.low), np.floor(at.high))
     return values
 
@@ -136,25 +140,31 @@ def search(problem: Problem, check: Callable[[], None] = lambda: None) -> Search
 def _pieces(problem: Problem, atoms: list[int], points: Points) -> tuple[Points, Points]:
     """Cut random lines where an atom changes its sign; return points between, and the cuts."""
     names = problem.circuit.variables(atoms)
-    if not names:
+    lines = _lines(problem, names, points) if names else []
+    if not lines:
         empty: Points = {name: np.empty(0) for name in points}
         return empty, empty
-    lines = _lines(problem, names, points)
     cuts = _cuts(problem, atoms, lines, points)
-    between: list[tuple[int, float]] = []
+    number: list[int] = []
+    where: list[float] = []
     for line, (_, _, grid) in enumerate(lines):
-        own = np.unique([at for number, at in cuts if number == line])
+        own = np.unique(cuts[1][cuts[0] == line])
         if own.size:
             ends = np.concatenate([[grid[0]], own, [grid[-1]]])
-            inner = (ends[1:] + ends[:-1]) / 2
             step = np.maximum(np.abs(own), 1e-3) * 1e-3
             near = np.concatenate([own - step, own + step])
             near = near[(near > grid[0]) & (near < grid[-1])]
-            between += [(line, float(at)) for at in np.concatenate([inner, near])]
+            inner = np.concatenate([(ends[1:] + ends[:-1]) / 2, near])
+            number += [line] * len(inner)
+            where += inner.tolist()
+    between = np.array(number, dtype=int), np.array(where)
     return _on_lines(lines, between, points), _on_lines(lines, cuts, points)
 
 
+#: The variable that runs, the point that the line runs through, the grid.
 Line = tuple[str, int, Any]
+#: The numbers of lines, and the values there of the variables that run.
+Places = tuple[Any, Any]
 
 
 def _lines(problem: Problem, names: list[str], points: Points) -> list[Line]:
@@ -179,52 +189,44 @@ def _lines(problem: Problem, names: list[str], points: Points) -> list[Line]:
     return found
 
 
-def _on_lines(lines: list[Line], places: Iterable[tuple[int, float]], points: Points) -> Points:
-    places = list(places)
+def _on_lines(lines: list[Line], places: Places, points: Points) -> Points:
+    """Return the points at places of lines."""
+    number, where = places
+    base = np.array([at for _, at, _ in lines], dtype=int)[number]
+    runners = np.array([name for name, _, _ in lines])[number]
     made = {}
     for name, values in points.items():
-        column = np.array([values[lines[line][1] % len(values)] for line, _ in places])
-        runs = np.array([lines[line][0] == name for line, _ in places], dtype=bool)
-        made[name] = np.where(runs, [at for _, at in places], column) if places else np.empty(0)
+        column = values[base % len(values)]
+        made[name] = np.where(runners == name, where, column)
     return made
 
 
-def _cuts(
-    problem: Problem, atoms: list[int], lines: list[Line], points: Points
-) -> list[tuple[int, float]]:
+def _cuts(problem: Problem, atoms: list[int], lines: list[Line], points: Points) -> Places:
     """Find where atoms change their sign on lines: on a grid, then by bisection."""
-    places = [(k, float(at)) for k, (_, _, grid) in enumerate(lines) for at in grid]
-    if not places:
-        return []
-    signs = _signs(problem, atoms, lines, places, points)
-    number = np.array([line for line, _ in places])
-    where = np.array([at for _, at in places])
-    brackets = []
-    for atom, values in signs.items():
+    number = np.concatenate([np.full(len(grid), k) for k, (_, _, grid) in enumerate(lines)])
+    where = np.concatenate([grid for _, _, grid in lines])
+    rows, places = [], []
+    for row, values in enumerate(_signs(problem, atoms, lines, (number, where), points)):
         with np.errstate(invalid="ignore"):
             changes = (values[1:] * values[:-1] < 0) & (number[1:] == number[:-1])
-        brackets += [
-            (atom, int(number[k]), where[k], where[k + 1]) for k in np.flatnonzero(changes)
-        ]
-    brackets = brackets[:MOST_CUTS]
-    if not brackets:
-        return []
-    low = np.array([b[2] for b in brackets])
-    high = np.array([b[3] for b in brackets])
-    rows = np.arange(len(brackets))
-    atom_of = [b[0] for b in brackets]
+        found = np.flatnonzero(changes)
+        rows += [row] * len(found)
+        places += found.tolist()
+    rows, places = rows[:MOST_CUTS], places[:MOST_CUTS]
+    on, low = number[places], where[places]
+    high = where[np.array(places, dtype=int) + 1] if places else low
+    if not places:
+        return on.astype(int), low
 
     def sign_at(where: Any) -> Any:
-        at = [(b[1], float(x)) for b, x in zip(brackets, where, strict=True)]
-        values = _signs(problem, sorted(set(atom_of)), lines, at, points)
-        return np.array([values[atom][row] for atom, row in zip(atom_of, rows, strict=True)])
+        return _signs(problem, atoms, lines, (on, where), points)[rows, np.arange(len(rows))]
 
     first = sign_at(low)
     for _ in range(60):
         middle = (low + high) / 2
         same = sign_at(middle) == first
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-    return [(b[1], float(x)) for b, x in zip(brackets, (low + high) / 2, strict=True)]
+    return on, (low + high) / 2
 
 
 #: So many changes of sign are followed at most.
@@ -232,16 +234,13 @@ MOST_CUTS = 400
 
 
 def _signs(
-    problem: Problem,
-    atoms: list[int],
-    lines: list[Line],
-    places: list[tuple[int, float]],
-    points: Points,
-) -> dict[int, Any]:
+    problem: Problem, atoms: list[int], lines: list[Line], places: Places, points: Points
+) -> Any:
+    """Return the signs of atoms at places of lines: a row for every atom."""
     at = _on_lines(lines, places, points)
-    values = on_points(problem.circuit, atoms, at, len(places))
+    values = on_points(problem.circuit, atoms, at, len(places[0]))
     with np.errstate(invalid="ignore"):
-        return {atom: np.sign(value) for atom, value in values.items()}
+        return np.sign(np.array([values[atom] for atom in atoms], dtype=float))
 
 
 def selection(problem: Problem, found: Search, *, more: bool = False) -> list[int]:
@@ -274,6 +273,12 @@ def selection(problem: Problem, found: Search, *, more: bool = False) -> list[in
             places = np.flatnonzero(side & usable)
             if places.size and not side[chosen].any() and len(chosen) < MOST:
                 chosen.append(int(places[0]))
+    # A derivative that is zero there, behind a relu that is off, tells nothing.
+    for node in problem.derived:
+        alive = (values[node] != 0) & usable
+        places = np.flatnonzero(alive)
+        if places.size and not alive[chosen].any() and len(chosen) < MOST:
+            chosen.append(int(places[0]))
     return list(dict.fromkeys(suspicious + chosen))
 
 
@@ -284,7 +289,7 @@ def _different(problem: Problem, values: dict[int, Any], count: int) -> Any:
             if first != second:
                 a, b = values[first], values[second]
                 scale = np.maximum(np.abs(a), np.abs(b))
-                seen |= ~(np.abs(a - b) <= 1e-6 * scale + 1e-300)
+                seen |= ~(np.abs(a - b) <= 1e-9 * scale + 1e-300)
     return seen
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symgrad.circuit import Circuit
+from symgrad.circuit.kinds import CONSTANT
 from symgrad.verification.balls import balls
 
 
@@ -74,6 +76,17 @@ class Problem:
             array = np.vectorize(lambda node: float(values[int(node)][0]), otypes=[float])(table)
             made[name] = array if array.shape else float(array)
         return made or dict(point)
+
+    @property
+    def has_rounded_constants(self) -> bool:
+        """Whether a constant is known by its floating-point digits alone."""
+        nodes = (self.circuit.nodes[node] for node in self.circuit.cone(self.outputs))
+        return any(node.kind == CONSTANT and isinstance(node.value, sp.Float) for node in nodes)
+
+    @property
+    def discrete(self) -> frozenset[str]:
+        """The names of the variables that take single values only."""
+        return frozenset(n for n, at in self.ranges.items() if at.integer or at.choice)
 
     @property
     def outputs(self) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ class Proof:
 
 def almost_everywhere(problem: Problem) -> bool:
     """Tell whether both sides are one form, once conventions at kinks are left aside."""
-    target = Circuit(almost_everywhere=True)
+    target = Circuit(almost_everywhere=True, discrete=problem.discrete)
     images = target.copy(problem.circuit, [*problem.derived, *problem.claimed])
     half = len(problem.derived)
     return images[:half] == images[half:]
@@ -55,20 +55,35 @@ def prove(problem: Problem, check: Callable[[], None]) -> Proof:
     Raises:
         TimeIsUp: By `check`.
     """
-    reasons = []
+    reasons: list[str] = []
+    found: Proof | None = None
     for prime in PRIMES:
         try:
-            return _prove(problem, prime, check)
+            proof = _prove(problem, prime, check)
         except Undecided as error:
             reasons.append(str(error))
+            continue
         except RecursionError:
             reasons.append("too deep")
-    return Proof(False, reason=reasons[0])
+            continue
+        # A number may be a multiple of one prime: where one is that large, both must agree.
+        if not proof.equal or not _has_large_numbers(problem):
+            return proof
+        if found is not None:
+            return proof
+        found = proof
+    return found or Proof(False, reason=reasons[0])
+
+
+def _has_large_numbers(problem: Problem) -> bool:
+    nodes = (problem.circuit.nodes[node] for node in problem.circuit.cone(problem.outputs))
+    numbers = [node.value for node in nodes if node.kind == ops.NUMBER]
+    return any(max(abs(n.numerator), n.denominator) >= 2**30 for n in numbers)
 
 
 def _prove(problem: Problem, prime: Prime, check: Callable[[], None]) -> Proof:
     outputs = [node for pair in zip(problem.derived, problem.claimed, strict=True) for node in pair]
-    run = evaluated(problem.circuit, outputs, prime, {}, check)
+    run = evaluated(problem.circuit, outputs, prime, {}, check, problem.discrete)
     if not run.differing:
         return Proof(True, run.log2_bound)
     atoms = run.evaluation.atoms
@@ -105,6 +120,7 @@ def evaluated(
     prime: Prime,
     truths: Mapping[int, bool],
     check: Callable[[], None],
+    discrete: frozenset[str] = frozenset(),
 ) -> Run:
     """Evaluate pairs of nodes, with more lanes where roots drop too many.
 
@@ -114,6 +130,7 @@ def evaluated(
         prime: The field.
         truths: Conditions u > 0 of the circuit whose truth is fixed.
         check: Raises when time is over.
+        discrete: Variables that take single values only.
 
     Raises:
         Undecided: The field cannot evaluate the nodes.
@@ -125,7 +142,13 @@ def evaluated(
     lanes = generators + roots + 2 * SPARE
     lanes = min(MOST_LANES, lanes << min(roots, 5))
     while True:
-        evaluation = Evaluation(prime, lanes, truths=truths, check=check, sign_of=sign_of_constant)
+        evaluation = Evaluation(
+            *(prime, lanes),
+            truths=truths,
+            check=check,
+            sign_of=sign_of_constant,
+            discrete=discrete,
+        )
         try:
             images = evaluation.take(circuit, outputs)
             if evaluation.spare < SPARE:
@@ -176,8 +199,11 @@ def _by_branches(
             }
             branches += 1
             try:
-                run = evaluated(circuit, first.differing, prime, truths, check)
+                run = evaluated(circuit, first.differing, prime, truths, check, circuit.discrete)
             except Impossible:
+                # It may be the signs outside the group that these exclude.
+                if len(groups) > 1 and possible(circuit, _held(first, chosen)):
+                    return Proof(False, branches=branches, reason=EXCLUDED)
                 continue
             bound = max(bound, run.log2_bound)
             if run.differing:
@@ -189,6 +215,12 @@ def _by_branches(
     return Proof(True, bound + math.log2(branches), branches)
 
 
+def _held(first: Run, chosen: Mapping[int, bool]) -> list[tuple[int, bool]]:
+    atoms = first.evaluation.atoms
+    return [(atoms[number], side) for number, side in chosen.items()]
+
+
+EXCLUDED = "conditions exclude each other across the parts of a sum"
 DIFFERS_IN_BRANCHES = "the two differ formally in {} branches in which no point was found"
 
 

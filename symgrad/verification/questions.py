@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,31 @@ TOLERANCE = 1e-8
 POINTS = 24
 
 
+#: A setting, the nodes of all names, and those of all symbols.
+World = tuple[Setting, dict[str, Any], dict[Any, Any]]
+
+
+def written(derived: Gradient, sizes: Mapping[str, int], domain: Mapping[str, Any]) -> World:
+    """Write all definitions of a gradient's graph into a circuit, at concrete sizes."""
+    setting = Setting(Circuit(), derived.graph.inputs, sizes, domain)
+    write = setting.writer()
+    named: dict[str, Any] = dict(setting.tables)
+    for symbol, expression in derived.graph:
+        named[name_of(symbol)] = write.define(symbol, expression)
+    return setting, named, write.values
+
+
+def together(problems: Sequence[Problem]) -> Problem:
+    """Join problems of one circuit to one."""
+    first = problems[0]
+    return replace(
+        first,
+        derived=tuple(node for problem in problems for node in problem.derived),
+        claimed=tuple(node for problem in problems for node in problem.claimed),
+        entries=tuple(entry for problem in problems for entry in problem.entries),
+    )
+
+
 @dataclass(frozen=True)
 class Question:
     """Is this claim the derivative by that variable?
@@ -49,8 +74,18 @@ class Question:
         """Whether the claim is a function that gives numbers."""
         return callable(self.claim) and not isinstance(self.claim, (sp.Basic, Formula))
 
-    def at(self, sizes: Mapping[str, int], check: Callable[[], None]) -> Problem | Verdict:
+    def at(
+        self,
+        sizes: Mapping[str, int],
+        check: Callable[[], None],
+        world: World | None = None,
+    ) -> Problem | Verdict:
         """Write derivative and claim into one circuit, at concrete sizes.
+
+        Args:
+            sizes: The sizes by name.
+            check: Raises when time is over.
+            world: Where everything that the loss defines is written already.
 
         Returns:
             The problem; a verdict where the claim has another shape.
@@ -58,7 +93,9 @@ class Question:
         Raises:
             TraceError: The claim is a function that cannot be traced.
         """
-        setting, known, wanted, loss = self._written(sizes)
+        setting, known, wanted, loss = self._written(
+            world or written(self.derived, sizes, self.domain)
+        )
         if self.is_function:
             value = called(self.claim, setting.circuit, setting.tables, check)
             wanted = self._as_array(wanted)
@@ -71,17 +108,14 @@ class Question:
             return of_other_shape(self.name, np.shape(value), np.shape(wanted))
         return self._problem(setting, wanted, value, loss)
 
-    def _written(self, sizes: Mapping[str, int]) -> tuple[Setting, dict[str, Any], Any, int]:
-        setting = Setting(Circuit(), self.derived.graph.inputs, sizes, self.domain)
-        write = setting.writer()
-        named: dict[str, Any] = dict(setting.tables)
-        for symbol, expression in self.derived.graph:
-            named[name_of(symbol)] = write.define(symbol, expression)
+    def _written(self, world: World) -> tuple[Setting, dict[str, Any], Any, int]:
+        setting, named, values = world
         output = self.derived[self.name].output
         loss = named[name_of(self.derived.loss.output)]
-        # The gradient itself is what is asked for; a claim that names it would prove nothing.
-        named.pop(name_of(output), None)
-        return setting, named, write.values[output], int(np.ravel(loss)[0])
+        # The gradients are what is asked for; claims that name them would prove each other.
+        asked = {name_of(formula.output) for formula in self.derived.values()}
+        known = {name: value for name, value in named.items() if name not in asked}
+        return setting, known, values[output], int(np.ravel(loss)[0])
 
     def _as_array(self, nodes: Any) -> Any:
         """Return a table in NumPy's rank: without the axis that a 1-D input has inside only."""
@@ -106,7 +140,8 @@ class Question:
         Raises:
             DataError: The claim gives no finite numbers.
         """
-        setting, _, wanted, loss = self._written(sizes)
+        world = written(self.derived, sizes, self.domain)
+        setting, _, wanted, loss = self._written(world)
         wanted = np.asarray(self._as_array(wanted), dtype=object)
         problem = self._problem(setting, wanted, wanted, loss)
         names = setting.circuit.variables(range(len(setting.circuit)))

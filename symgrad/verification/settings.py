@@ -15,8 +15,10 @@ from symgrad.lowering.matrices import inverse, product
 from symgrad.shapes import Variable, name_of
 from symgrad.verification.problem import Range
 
-#: Sizes that symbolic ones are given, one after the other: no two alike, none is one.
-GENERIC_SIZES = ((3, 2, 4, 5, 6, 7), (2, 5, 3, 4, 7, 6), (7, 4, 5, 3, 2, 6))
+#: Sizes that symbolic ones are given, one set after the other; points alone are compared at the
+#: last one. No two are alike, none is one, the first is large enough for neighbours three apart,
+#: and no difference or ratio of two sizes is the same in two sets.
+GENERIC_SIZES = ((6, 3, 4, 8, 5, 7), (4, 7, 3, 5, 9, 8), (9, 5, 7, 3, 8, 4))
 
 
 class Setting:
@@ -120,8 +122,10 @@ class Setting:
         return product(circuit, root, root.T)
 
     def _orthogonal(self, name: str, shape: tuple[int, int]) -> Any:
-        """Return columns of (I - S)(I + S)^-1 for a skew S: Cayley's form of a rotation."""
+        """Return columns of (I - S)(I + S)^-1 for a skew S: a rotation; or reflect one."""
         circuit, n = self.circuit, max(shape)
+        turn = circuit.positive(self._variable(f"side of {name}", (), Range()))
+        side = circuit.select(turn, circuit.number(1), circuit.number(-1))
 
         def entry(i: int, j: int) -> int:
             if i == j:
@@ -134,6 +138,7 @@ class Setting:
         less = table((n, n), lambda i, j: circuit.subtract(one[i, j], skew[i, j]))
         more = table((n, n), lambda i, j: circuit.add(one[i, j], skew[i, j]))
         whole = product(circuit, less, inverse(circuit, more))
+        whole[:, 0] = [circuit.multiply(side, node) for node in whole[:, 0]]
         return whole[: shape[0], : shape[1]]
 
 
@@ -157,7 +162,7 @@ def sizes_for(symbols: Iterable[Any], choice: int) -> dict[str, int]:
     """Return generic sizes for the symbols of sizes: different, and none is one.
 
     >>> sizes_for([sp.Symbol("n"), sp.Symbol("d")], 0)
-    {'n': 3, 'd': 2}
+    {'n': 6, 'd': 3}
     """
     known = GENERIC_SIZES[choice]
     return {

@@ -12,7 +12,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from symgrad.circuit import Circuit
+from symgrad.circuit import Circuit, Undefined
 from symgrad.circuit import kinds as ops
 from symgrad.verification.balls import precise
 
@@ -119,8 +119,13 @@ CALLS: dict[Any, Callable[..., Any]] = {
 def _array_call(function: Any, below: list[Any], count: int) -> Any:
     if function in CALLS:
         return CALLS[function](*below)
-    exact = precise(function)
     made = np.full(count, np.nan)
+    if function is Undefined:
+        return made
+    try:
+        exact = precise(function)
+    except Exception:  # SymPy's printer fails in its own ways for what mpmath does not have
+        return made
     for k, arguments in enumerate(zip(*(np.broadcast_to(b, (count,)) for b in below), strict=True)):
         with contextlib.suppress(Exception):
             made[k] = float(exact(*map(mpmath.mpf, arguments)))

@@ -1,0 +1,134 @@
+"""Networks in several spellings, a deep delta recursion, and the first article's own program."""
+
+import math
+
+import pytest
+import sympy as sp
+
+import symgrad as sg
+
+HALF = sp.Rational(1, 2)
+
+
+def relu_by_max(u):
+    return sp.Max(0, u)
+
+
+SPELLINGS = {
+    "tanh": [
+        sp.tanh,
+        lambda u: (sp.exp(u) - sp.exp(-u)) / (sp.exp(u) + sp.exp(-u)),
+        lambda u: sp.sinh(u) / sp.cosh(u),
+        lambda u: 2 * sg.sigmoid(2 * u) - 1,
+    ],
+    "sigmoid": [
+        sg.sigmoid,
+        lambda u: 1 / (1 + sp.exp(-u)),
+        lambda u: sp.exp(u) / (1 + sp.exp(u)),
+        lambda u: (1 + sp.tanh(u / 2)) / 2,
+    ],
+    "relu": [
+        sg.relu,
+        relu_by_max,
+        lambda u: (u + sp.Abs(u)) / 2,
+        lambda u: u * (1 + sp.sign(u)) / 2,
+    ],
+}
+STEPS = [
+    sg.step,
+    lambda u: sp.Heaviside(u, 0),
+    sg.step,
+    lambda u: sp.Max(0, sp.sign(u)),
+]
+HEADS = {"tanh": sp.tanh, "sigmoid": sg.sigmoid, "relu": sg.relu}
+
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("activation", SPELLINGS)
+def test_all_gradients_of_the_3_4_4_1_net_in_four_spellings(activation, number):
+    layers = [sg.Dense(units, activation=activation) for units in (4, 4, 1)]
+    loss = sg.mse(sg.Network(3, layers, orientation="columns").scalars())
+    gradient = sg.gradient(loss)
+    assert len(gradient) == 41
+
+    def spelled(expression):
+        expression = expression.replace(HEADS[activation], SPELLINGS[activation][number])
+        return expression.replace(sg.step, STEPS[number])
+
+    claims = {name: spelled(formula.sympy) for name, formula in gradient.items()}
+    verdicts = sg.verify(loss, list(claims), claims)
+    assert {verdict.status for verdict in verdicts.values()} == {"proved"}
+    wrong = {**claims, "w2_1_2": claims["w2_1_2"] * (1 + sp.Rational(1, 10**8))}
+    few = ["w1_1_1", "w2_1_2", "w3_1", "b1_2"]
+    found = sg.verify(loss, few, {name: wrong[name] for name in few})
+    assert [found[name].status for name in few] == ["proved", "refuted", "proved", "proved"]
+
+
+def test_a_ten_layer_delta_recursion_as_definitions():
+    layers = [sg.Dense(3, activation="tanh") for _ in range(10)]
+    loss = sg.mse(sg.Network(2, layers))
+    n = sp.Symbol("n", integer=True, positive=True)
+    t = sp.Symbol("t")
+    slope = sp.Lambda(t, 1 - t**2)
+
+    def matrix(name, rows=n, columns=3):
+        return sp.MatrixSymbol(name, rows, columns)
+
+    delta = sp.HadamardProduct(
+        2 * (matrix("Yhat") - matrix("Y")) / (3 * n), matrix("Yhat").applyfunc(slope)
+    )
+    lines = [("D10", delta)]
+    for layer in range(9, 0, -1):
+        back = matrix(f"D{layer + 1}") * matrix(f"W{layer + 1}", 3, 3).T
+        hidden = matrix(f"H{layer}").applyfunc(slope)
+        lines.append((f"D{layer}", sp.HadamardProduct(back, hidden)))
+    lines.append(("dW1", matrix("X", n, 2).T * matrix("D1")))
+    verdict = sg.verify(loss, "W1", lines)
+    assert (verdict.status, verdict.method, verdict.sizes) == ("proved", "normal form", ())
+    lines[4] = (lines[4][0], -lines[4][1])
+    assert sg.verify(loss, "W1", lines).status == "refuted"
+    del lines[4]
+    with pytest.raises(sg.OptionError, match="`D6`"):
+        sg.verify(loss, "W1", lines)
+
+
+# --------------------------------------------- article 000, in plain `math`
+
+
+def squash(v):
+    return (math.exp(v) - math.exp(-v)) / (math.exp(v) + math.exp(-v))
+
+
+def loss_of_one(w1, b1, z, y):
+    return (squash(w1 * z + b1) - y) ** 2
+
+
+def slope_by_weight(w1, b1, z, y):
+    p = squash(z * w1 + b1)
+    return 2 * (p - y) * (1 - squash(z * w1 + b1) ** 2) * z
+
+
+def slope_by_bias(w1, b1, z, y):
+    p = squash(z * w1 + b1)
+    return 2 * (p - y) * (1 - squash(z * w1 + b1) ** 2)
+
+
+ARGUMENTS = {"w1": (), "b1": (), "z": (), "y": ()}
+
+
+def test_the_two_gradient_functions_of_article_000():
+    for name, by_hand in (("w1", slope_by_weight), ("b1", slope_by_bias)):
+        verdict = sg.verify_functions(loss_of_one, by_hand, ARGUMENTS, name)[name]
+        assert verdict.status == "proved"
+        swapped = slope_by_bias if name == "w1" else slope_by_weight
+        wrong = sg.verify_functions(loss_of_one, swapped, ARGUMENTS, name)[name]
+        assert wrong.status == "refuted"
+    net = sg.Network(1, [sg.Dense(1, activation="tanh")]).scalars()
+    named = sg.verify(sg.mse(net), "w1", lambda w1, b1, x, y: slope_by_weight(w1, b1, x, y))
+    assert named.status == "proved"
+
+
+def test_traced_functions_are_formulas():
+    loss = sg.trace(loss_of_one, ARGUMENTS)
+    assert sg.verify(loss, "w1", slope_by_weight).status == "proved"
+    assert sg.verify(loss, "b1", sg.gradient(loss, "b1")).status == "proved"
