@@ -342,7 +342,13 @@ class TracedArray(Operators):
             return known.astype(dtype)
         if kind is int and not self.boolean:
             raise refusal("astype(int) of values that depend on the inputs")
-        return TracedArray(self.circuit, mapped(_caster(self, as_real), self.data))
+        made = mapped(_caster(self, as_real), self.data)
+        if kind is int:
+            if np.dtype(dtype).kind == "u":
+                raise refusal("a mask as unsigned integers, which wrap around below 0; use float")
+            # What NumPy stores in it is cut to whole numbers: nothing is stored in it here.
+            made.flags.writeable = False
+        return TracedArray(self.circuit, made)
 
     def reshape(self, *shape: Any, **options: Any) -> TracedArray:
         """Return the array in another shape, as a view."""

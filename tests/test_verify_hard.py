@@ -1,0 +1,227 @@
+"""Claims made to be accepted although they are wrong, and right ones that are easily refused."""
+
+import numpy as np
+import pytest
+import sympy as sp
+from sympy import Abs, And, Eq, Heaviside, Max, Ne, Or, Piecewise, floor, log, sign, sqrt
+
+import symgrad as sg
+
+R = sp.Rational
+x, y, z, w = sp.symbols("x y z w", real=True)
+k, t = sp.symbols("k t", integer=True)
+xs = sp.symbols("x1:7", real=True)
+A, B, C, E = R(12345, 10**4), R(23456, 10**4), R(17171, 10**4), R(1, 1000)
+BOX = Max(0, Abs(x - A) - E) + Max(0, Abs(y - B) - E)
+INSIDE = x - A + Max(0, Abs(y - B) - E) + Max(0, Abs(z - C) - E)
+CHOICE = Piecewise((y, x > A), (z, True))
+FAR = And(Abs(y - B) < E, Abs(z - C) < E, INSIDE <= 0)
+ALL_POSITIVE = Eq(sum(Max(0, -q) for q in xs), 0)
+
+#: Losses, variables and claims that are wrong somewhere.
+WRONG = {
+    "where an integer is 5": (k * x**2, x, Piecewise((3 * x, Eq(k, 5)), (2 * k * x, True))),
+    "at some integers": (
+        k * x**2,
+        x,
+        Piecewise((0, Eq(k * (k - 3) * (k + 4), 0)), (2 * k * x, True)),
+    ),
+    "at an integer's edge": (
+        Piecewise((k * x**2, k > 5), (x**3, True)),
+        x,
+        Piecewise((2 * k * x, k >= 5), (3 * x**2, True)),
+    ),
+    "where a sign is one": (x * y, x, y + Piecewise((1, Eq(sign(x), 1)), (0, True))),
+    "where a step is one": (x * y, x, y + Piecewise((1, Heaviside(x) >= 1), (0, True))),
+    "in one cell": (x * y, x, y + Piecewise((1, Eq(floor(x), 1)), (0, True))),
+    "for one label": (
+        Max(0, 1 - x * t),
+        x,
+        Piecewise((-t, And(x * t < 1, Ne(t, 1))), (0, True)),
+    ),
+    "in one orthant": (
+        sum(q**2 for q in xs),
+        xs[0],
+        Piecewise((5, ALL_POSITIVE), (2 * xs[0], True)),
+    ),
+    "on half a plane": (Max(x, y), x, Piecewise((7, Eq(Max(x, y), x)), (0, True))),
+    "a multiple of a prime": (x**2, x, 2 * x * (1 + 2147433929 * R(1, 10**40))),
+    "no value on half a line": (x**2, x, [("u", log(x)), ("dx", 2 * sp.exp(sp.Symbol("u")))]),
+}
+#: Wrong in a box that no line meets: not refuted, and never proved.
+UNSEEN = {
+    "box by <=": (x**2 * y, x, Piecewise((5 * x, BOX <= 0), (2 * x * y, True))),
+    "box by two": (x**2 * y, x, Piecewise((5 * x, And(BOX >= 0, BOX <= 0)), (2 * x * y, True))),
+    "box by =": (x**2 * y, x, Piecewise((5 * x, Eq(BOX, 0)), (2 * x * y, True))),
+    "box with a hole": (
+        x**2 * y,
+        x,
+        Piecewise((2 * x * y, Or(Abs(x - A) > E, Abs(y - B) > E))),
+    ),
+    "across groups": (
+        w * sp.exp(CHOICE),
+        w,
+        sp.exp(CHOICE) + Piecewise((1, FAR), (0, True)),
+    ),
+}
+#: Right claims.
+RIGHT = {
+    "log of a size": (log(Abs(x)), x, 1 / x),
+    "log of a distance": (y * log(Abs(x - 1)), x, y / (x - 1)),
+    "behind a condition that fails": (
+        x**2,
+        x,
+        Piecewise(
+            (2 * x, And(x > 0, log(x) > 1)), (2 * x * (sp.sin(x) ** 2 + sp.cos(x) ** 2), True)
+        ),
+    ),
+    "power of a size": (Abs(x) ** R(3, 2), x, R(3, 2) * sign(x) * sqrt(Abs(x))),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_somewhere_is_refuted(name):
+    assert sg.verify(*WRONG[name]).status == "refuted"
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_wrong_where_no_point_is_found_is_not_proved(name):
+    verdict = sg.verify(*UNSEEN[name])
+    assert verdict.status != "proved"
+    assert not sg.verify(*UNSEEN[name], require="proved")
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_claims_that_are_easily_refused(name):
+    assert sg.verify(*RIGHT[name]).status == "proved"
+
+
+def test_claims_do_not_prove_each_other():
+    dx, dy = sp.symbols("dx dy", real=True)
+    claims = {"x": 2 * dy * y / x, "y": dx * x / (2 * y)}
+    verdicts = sg.verify(x**2 * y, [x, y], claims)
+    assert not any(verdicts.values())
+
+
+def test_orthogonal_matrices_are_reflections_too():
+    Q, S = sp.MatrixSymbol("Q", 3, 3), sp.MatrixSymbol("S", 3, 3)
+    loss = sg.Formula.of(sp.Determinant(Q) * sp.Trace(S), assumptions={"Q": "orthogonal"})
+    assert sg.verify(loss, "S", sp.Identity(3)).status == "refuted"
+
+
+def test_constants_known_by_rounding():
+    verdict = sg.verify(w * sqrt(2 / sp.pi) * x, w, x * sp.Float("0.7978845608028654"))
+    assert verdict.status == "agrees"
+    assert "rounding" in verdict.notes[0]
+    assert sg.verify(w * sqrt(2 / sp.pi) * x, w, x * 0.79788456).status == "refuted"
+    assert sg.verify(w * x / 3, w, x * 0.3333333333333333).status == "proved"
+    many = sp.Float("2.00000000000000000001", 40)
+    assert sg.verify(w * x * 2, w, x * many).status == "refuted"
+
+
+# ------------------------------------------------------------------- in NumPy
+
+
+def second_difference(x):
+    return np.sum((x[2:] - 2 * x[1:-1] + x[:-2]) ** 2)
+
+
+def overwritten(x):
+    d = x[2:] - 2 * x[1:-1] + x[:-2]
+    g = np.zeros_like(x)
+    g[2:] = 2 * d
+    g[1:-1] = -4 * d
+    g[:-2] = 2 * d
+    return g
+
+
+def by_rows(X, W, b):
+    return np.sum((X @ W + b) ** 2) / (X.shape[0] + 1)
+
+
+def by_columns(X, W, b):
+    return X.T @ (2 * (X @ W + b)) / W.shape[1]
+
+
+def root_or_square(x):
+    return np.where(x > 0, np.sqrt(x), -(x**2))
+
+
+FUNCTIONS = {
+    "neighbours overwritten": (second_difference, overwritten, {"x": ("n",)}, "refuted"),
+    "one size for another": (
+        by_rows,
+        by_columns,
+        {"X": ("n", "d"), "W": ("d", "k"), "b": ("k",)},
+        "refuted",
+    ),
+    "where a sign is one": (
+        lambda x: np.sum(x * x),
+        lambda x: np.where(np.sign(x) == 1, 9 * x, 2 * x),
+        {"x": (3,)},
+        "refuted",
+    ),
+    "behind an undefined branch": (
+        root_or_square,
+        lambda x: np.where(x > 0, 0.5 / np.sqrt(x), -123.0),
+        {"x": ()},
+        "refuted",
+    ),
+    "its right slope": (
+        root_or_square,
+        lambda x: np.where(x > 0, 0.5 / np.sqrt(x), -2 * x),
+        {"x": ()},
+        "proved",
+    ),
+    "cube roots of negatives": (
+        lambda x: np.cbrt(x) ** 2 * x,
+        lambda x: np.where(x > 0, 5 / 3 * np.cbrt(x) ** 2, -123.0),
+        {"x": ()},
+        "refuted",
+    ),
+    "the largest": (lambda x: x.max(), lambda x: (x == x.max()) * 1.0, {"x": (4,)}, "proved"),
+    "twice the largest": (
+        lambda x: x.max(),
+        lambda x: (x == x.max()) * 2.0,
+        {"x": (4,)},
+        "refuted",
+    ),
+    "a mask by equality": (
+        lambda x: np.sum(np.maximum(x, 0) ** 2),
+        lambda x: 2 * x * (np.maximum(x, 0) != 0),
+        {"x": (3,)},
+        "proved",
+    ),
+    "roots of sizes": (
+        lambda x: np.sum(np.sqrt(np.abs(x))),
+        lambda x: 0.5 * np.sign(x) / np.sqrt(np.abs(x)),
+        {"x": (3,)},
+        "proved",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numpy_functions(name):
+    loss, grad, shapes, wanted = FUNCTIONS[name]
+    variable = "W" if "W" in shapes else "x"
+    assert sg.verify_functions(loss, grad, shapes, variable)[variable].status == wanted
+
+
+def test_masks_of_whole_numbers_take_no_fractions():
+    def loss(x):
+        return np.sum(np.maximum(x, 0))
+
+    def cut(x):
+        mask = (x > 0).astype(int)
+        mask[:] = mask * 0.5  # NumPy stores zeros
+        return mask * 2.0
+
+    def wraps(x):
+        return ((x > 0).astype(np.uint8) - (x < 0).astype(np.uint8)) * 1.0
+
+    for grad in (cut, wraps):
+        with pytest.raises(sg.TraceError, match="line"):
+            sg.verify_functions(loss, grad, {"x": (4,)}, "x")
+    right = sg.verify_functions(loss, lambda x: (x > 0).astype(int) * 1.0, {"x": (4,)}, "x")
+    assert right["x"].status == "proved"
