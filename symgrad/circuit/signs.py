@@ -43,6 +43,8 @@ def positive(circuit: Circuit, node: int) -> int:
         if compared is not None:
             return positive(circuit, compared)
     choices = [arg for arg in args if kind == ADD and _is_choice(circuit, arg)]
+    if kind == MULTIPLY and _is_choice(circuit, node):
+        return _of_sum_with_choice(circuit, (node,), node)
     if choices and len(choices) <= MOST_CHOICES:
         return _of_sum_with_choice(circuit, args, choices[0])
     if kind == SELECT:

@@ -36,6 +36,12 @@ def kinks_of(problem: Problem, found: Search, check: Callable[[], None]) -> tupl
     usual = on_points(problem.circuit, atoms, found.points, found.count)
     with np.errstate(all="ignore"):
         scale = {atom: np.nanmedian(np.abs(usual[atom])) + 1e-300 for atom in atoms}
+    sizes = on_points(problem.circuit, problem.derived, found.points, found.count)
+    with np.errstate(all="ignore"):
+        magnitudes = np.abs(np.array(list(sizes.values())))
+    usable = magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)]
+    # The point lies on the kink as far as floating point goes: less than this is no jump.
+    least = TINY * float(np.median(usable)) if usable.size else TINY
     kinks: list[Kink] = []
     tried: set[frozenset[int]] = set()
     for number in range(count):
@@ -46,7 +52,7 @@ def kinks_of(problem: Problem, found: Search, check: Callable[[], None]) -> tupl
             break
         check()
         tried.add(zeros)
-        kink = _kink(problem, found.kinks, number, zeros)
+        kink = _kink(problem, found.kinks, number, zeros, least)
         if kink is not None:
             kinks.append(kink)
     return tuple(kinks)
@@ -58,7 +64,9 @@ def _atoms(problem: Problem) -> list[int]:
     return sorted({nodes[n].args[0] for n in cone if nodes[n].kind in (ops.POSITIVE, ops.ZERO)})
 
 
-def _kink(problem: Problem, points: Points, number: int, zeros: frozenset[int]) -> Kink | None:
+def _kink(
+    problem: Problem, points: Points, number: int, zeros: frozenset[int], least: float
+) -> Kink | None:
     point = {name: float(values[number]) for name, values in points.items()}
     precise = balls(problem.circuit, problem.outputs, point, 30, zeros)
     values = {node: number for node, (number, _) in precise.items()}
@@ -68,7 +76,7 @@ def _kink(problem: Problem, points: Points, number: int, zeros: frozenset[int]) 
         a, b = values[first], values[second]
         if mpmath.isnan(a) and mpmath.isnan(b):
             continue
-        if not abs(a - b) <= 1e-9 * max(abs(a), abs(b)):
+        if not abs(a - b) <= max(least, 1e-9 * max(abs(a), abs(b))):
             where = f"{worded(problem.circuit, min(zeros))} = 0"
             return Kink(where, float(a), float(b), problem.arrays(point), problem.entries[k])
     return None
