@@ -38,7 +38,7 @@ STEPS = [
     sg.step,
     lambda u: sp.Heaviside(u, 0),
     sg.step,
-    lambda u: sp.Max(0, sp.sign(u)),
+    lambda u: sp.Heaviside(u, 0),
 ]
 HEADS = {"tanh": sp.tanh, "sigmoid": sg.sigmoid, "relu": sg.relu}
 
