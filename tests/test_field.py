@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from symgrad import sigmoid, softplus
 from symgrad.circuit import Circuit
 from symgrad.lowering import lowered
-from symgrad.verification.degrees import log2_of_degree
 from symgrad.verification.feasible import possible
 from symgrad.verification.field import Evaluation
+from symgrad.verification.field.degrees import log2_of_degree
+from symgrad.verification.field.modular import PRIMES, Relations, rational
 from symgrad.verification.groups import independent
-from symgrad.verification.modular import PRIMES, Relations, rational
 from symgrad.verification.problem import Problem
 from symgrad.verification.proof import prove
 
@@ -62,6 +62,12 @@ EQUAL = [
     (sp.Abs(x - 1) + sp.Abs(x + 1), 2 * sp.Max(1, sp.Abs(x))),
     (sp.erf(-x, evaluate=False), -sp.erf(x)),
     (sp.gamma(x + y), sp.gamma(y + x)),
+    # Roots of squares that are written as such nowhere, though their root is.
+    (sp.sqrt(sp.sinh(x) ** 2 + 1), sp.cosh(x)),
+    (sp.sqrt(x**2 + 2 * x * y + y**2), sp.Abs(x + y)),
+    (sp.sqrt(12 * x**2 + 12 * x + 3), sp.sqrt(3) * sp.Abs(2 * x + 1)),
+    ((sp.cosh(x) ** 2 - 1) ** R(3, 2), sp.Abs(sp.sinh(x)) ** 3),
+    (1 / sp.sqrt(1 - sp.tanh(x) ** 2), sp.cosh(x)),
 ]
 UNEQUAL = [
     (sp.sqrt(x**2), x),
@@ -86,6 +92,9 @@ UNEQUAL = [
     (x ** R(1, 3), x ** R(1, 2)),
     (sp.sqrt(1 + x**2), 1 + x),
     (sp.sqrt(x + 1) * sp.sqrt(x), x),
+    (sp.sqrt(x**2 + 2 * x * y + y**2), x + y),
+    (sp.sqrt(sp.cosh(x) ** 2 - 1), sp.sinh(x)),
+    (sp.sqrt(2 * sp.sinh(x) ** 2 + 2), sp.cosh(x)),
 ]
 
 
@@ -99,6 +108,18 @@ def test_identities_are_proved(pair):
 @pytest.mark.parametrize("pair", UNEQUAL, ids=str)
 def test_what_is_no_identity_is_not_proved(pair):
     assert not proof_of(*pair).equal
+
+
+def test_conditions_elsewhere_prove_nothing():
+    # One pair has a condition and is equal; the other has none and is not.
+    circuit = Circuit()
+    at = {s: circuit.variable(s.name) for s in (x, y)}
+    sides = [(sp.Max(x, 0), (x + sp.Abs(x)) / 2), (y, y + y**2 * R(1, 10**70))]
+    first, second = zip(*sides, strict=True)
+    nodes = [tuple(lowered(circuit, e, at) for e in side) for side in (first, second)]
+    proof = prove(Problem(circuit, *nodes, ((0,), (1,))), lambda: None)
+    assert not proof.equal
+    assert proof.places == (1,)
 
 
 def test_every_variable_is_seen():

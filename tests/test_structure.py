@@ -12,8 +12,8 @@ from rewriting import rewritten_matrix
 import symgrad as sg
 from symgrad.matrices import ENTRY, Broadcast, Elementwise
 from symgrad.verification.claims import lines_of
+from symgrad.verification.indexed import proved_for_every_size
 from symgrad.verification.problem import TimeIsUp
-from symgrad.verification.structure import proved_for_every_size
 
 n, d, m, k = sp.symbols("n d m k", integer=True, positive=True)
 SIZES = {"n": 3, "d": 2, "m": 4, "k": 5}

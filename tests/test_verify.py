@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import mpmath
 import numpy as np
@@ -11,6 +12,7 @@ import seeds
 import sympy as sp
 
 import symgrad as sg
+from symgrad.verification import simplifiers
 
 w, x, y, b, v = sp.symbols("w x y b v", real=True)
 i, n = sp.Symbol("i", integer=True), sp.Symbol("n", integer=True, positive=True)
@@ -138,6 +140,42 @@ def test_what_is_proved_of_opaque_functions_is_said():
     assert verdict
     assert not sg.verify(loss, w, claim, require="proved")
     assert sg.verify(loss, w, 2 * claim).status == "refuted"
+
+
+A = sp.Symbol("a", positive=True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "claim"),
+    [
+        (sp.gamma(A + 1), A * sp.gamma(A) * (sp.polygamma(0, A) + 1 / A)),
+        (sp.loggamma(A + 2), sp.digamma(A) + 1 / A + 1 / (A + 1)),
+        (sp.besselj(1, A), sp.besselj(0, A) - sp.besselj(1, A) / A),
+    ],
+    ids=str,
+)
+def test_simplifiers_are_the_last_rung(loss, claim):
+    verdict = sg.verify(loss, A, claim)
+    assert (verdict.status, verdict.method) == ("proved", "simplifiers")
+    assert verdict.points > 20
+    assert "SymPy's simplifiers" in verdict.explain()
+    assert sg.verify(loss, A, claim * (1 + R(1, 10**30))).status == "refuted"
+
+
+def test_simplifiers_are_stopped(monkeypatch):
+    monkeypatch.setattr(simplifiers, "PROGRAM", "import time; time.sleep(60)")
+    monkeypatch.setattr(simplifiers, "SECONDS", 0.2)
+    start = time.monotonic()
+    verdict = sg.verify(sp.loggamma(A + 1), A, sp.digamma(A) + 1 / A)
+    assert verdict.status == "agrees"
+    monkeypatch.setattr(simplifiers, "SECONDS", 30)
+    verdict = sg.verify(sp.loggamma(A + 1), A, sp.digamma(A) + 1 / A, timeout=1.5)
+    assert verdict.status == "agrees"
+    assert "time was up" in verdict.notes[0]
+    # Far from the minute that the process would take; no measure of speed.
+    assert time.monotonic() - start < 30
+    monkeypatch.setattr(simplifiers, "PROGRAM", "raise SystemExit(1)")
+    assert sg.verify(sp.loggamma(A + 1), A, sp.digamma(A) + 1 / A).status == "agrees"
 
 
 NETWORK = sg.Network(3, [sg.Dense(4, activation="tanh"), sg.Dense(2)])

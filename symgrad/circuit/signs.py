@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from symgrad.circuit.kinds import ADD, EXP, MULTIPLY, NUMBER, POSITIVE, POWER, S
 if TYPE_CHECKING:
     from symgrad.circuit import Circuit
 
+#: Makes a condition of a node.
+Condition = Callable[["Circuit", int], int]
 #: The sign of a product of up to so many factors is that of its factors.
 MOST_FACTORS = 4
 #: The sign of a sum with so many choices is looked at branch by branch.
@@ -29,7 +32,7 @@ def positive(circuit: Circuit, node: int) -> int:
     if known is not None:
         return circuit.true if known > 0 else circuit.false
     kind, args, value = circuit.nodes[node]
-    if kind == EXP:
+    if kind == EXP or (kind == ADD and _is_positive(circuit, node)):
         return circuit.true
     if kind == MULTIPLY:
         kept = _signed_factors(circuit, args)
@@ -42,23 +45,46 @@ def positive(circuit: Circuit, node: int) -> int:
         compared = _compared_exponentials(circuit, args)
         if compared is not None:
             return positive(circuit, compared)
-    choices = [arg for arg in args if kind == ADD and _is_choice(circuit, arg)]
-    if kind == MULTIPLY and _is_choice(circuit, node):
-        return _of_sum_with_choice(circuit, (node,), node)
-    if choices and len(choices) <= MOST_CHOICES:
-        return _of_sum_with_choice(circuit, args, choices[0])
+    terms = _terms(circuit, node)
+    choices = [term for term in terms if _is_choice(circuit, term)]
+    if kind in (ADD, MULTIPLY) and 0 < len(choices) <= MOST_CHOICES:
+        return _of_sum_with_choice(circuit, terms, choices[0], positive)
     if kind == SELECT:
         # A choice is positive where the chosen branch is: relu(z) > 0 where z > 0.
-        condition, first, second = args
-        parts = positive(circuit, first), positive(circuit, second)
-        return circuit.either(
-            circuit.both(condition, parts[0]), circuit.both(circuit.negation(condition), parts[1])
-        )
+        return _by_branch(circuit, node, positive)
     if kind == POWER and value.denominator % 2 == 1 and value.numerator % 2 == 1:
         return positive(circuit, args[0])
+    if kind == POWER and circuit.almost_everywhere and circuit.analytic(node):
+        return circuit.true
     if circuit.almost_everywhere and circuit.analytic(node) and _leads_negative(circuit, node):
-        return circuit.negation(circuit.node(POSITIVE, (circuit.negative(node),)))
+        flipped = circuit.negative(node)
+        if _is_positive(circuit, flipped):
+            return circuit.false
+        return circuit.negation(circuit.node(POSITIVE, (flipped,)))
     return circuit.node(POSITIVE, (node,))
+
+
+def _is_positive(circuit: Circuit, node: int, depth: int = 3) -> bool:
+    """Tell whether a node is positive at sight: sums and products of what is, and of squares."""
+    kind, args, value = circuit.nodes[node]
+    if kind in (EXP, NUMBER) or not depth:
+        return kind == EXP or (kind == NUMBER and value > 0)
+    if kind == MULTIPLY:
+        return all(_is_positive(circuit, arg, depth - 1) for arg in args)
+    if kind == POWER:
+        return _is_positive(circuit, args[0], depth - 1)
+    if kind != ADD:
+        return False
+    rest = [arg for arg in args if not _is_square(circuit, arg)]
+    return bool(rest) and all(_is_positive(circuit, arg, depth - 1) for arg in rest)
+
+
+def _is_square(circuit: Circuit, node: int) -> bool:
+    """Tell whether a node is a positive multiple of an even power."""
+    factor, rest = circuit.with_coefficient(node)
+    kind, _, value = circuit.nodes[node if rest is None else rest]
+    even = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
+    return even and value > 0 and factor > 0
 
 
 def _compared_exponentials(circuit: Circuit, terms: tuple[int, ...]) -> int | None:
@@ -111,18 +137,34 @@ def _is_choice(circuit: Circuit, node: int) -> bool:
     return rest is not None and circuit.nodes[rest].kind == SELECT
 
 
-def _of_sum_with_choice(circuit: Circuit, terms: tuple[int, ...], choice: int) -> int:
+def _terms(circuit: Circuit, node: int) -> tuple[int, ...]:
+    """Return the terms of a sum, or of the multiple of a sum."""
+    factor, rest = circuit.with_coefficient(node)
+    if rest is None or circuit.nodes[rest].kind != ADD:
+        return (node,)
+    return tuple(circuit.scale(factor, term) for term in circuit.nodes[rest].args)
+
+
+def _by_branch(circuit: Circuit, choice: int, of: Condition) -> int:
+    """Return the condition that a choice gives: that of its first branch, or of its second."""
+    condition, first, second = circuit.nodes[choice].args
+    return circuit.either(
+        circuit.both(condition, of(circuit, first)),
+        circuit.both(circuit.negation(condition), of(circuit, second)),
+    )
+
+
+def _of_sum_with_choice(
+    circuit: Circuit, terms: tuple[int, ...], choice: int, of: Condition
+) -> int:
     """(u + |u|)/2 > 0 where u > 0: in the other branch the sum is the number 0."""
     factor, rest = circuit.with_coefficient(choice)
     others = [term for term in terms if term != choice]
-    condition, first, second = circuit.nodes[rest if rest is not None else choice].args
-    parts = [
-        positive(circuit, circuit.add(*others, circuit.scale(factor, branch)))
-        for branch in (first, second)
-    ]
-    return circuit.either(
-        circuit.both(condition, parts[0]), circuit.both(circuit.negation(condition), parts[1])
-    )
+
+    def of_sum(circuit: Circuit, branch: int) -> int:
+        return of(circuit, circuit.add(*others, circuit.scale(factor, branch)))
+
+    return _by_branch(circuit, choice if rest is None else rest, of_sum)
 
 
 def zero(circuit: Circuit, node: int) -> int:
@@ -139,27 +181,19 @@ def zero(circuit: Circuit, node: int) -> int:
     if kind == EXP:
         return circuit.false
     if kind == SELECT:
-        condition, *branches = args
-        first, second = (circuit.zero(branch) for branch in branches)
-        return circuit.either(
-            circuit.both(condition, first), circuit.both(circuit.negation(condition), second)
-        )
+        return _by_branch(circuit, node, _is_zero)
     if kind == MULTIPLY:
         return circuit.either(*(circuit.zero(arg) for arg in args))
     if kind == POWER:
         return circuit.zero(args[0]) if value > 0 else circuit.false
     choices = [arg for arg in args if kind == ADD and _is_choice(circuit, arg)]
-    if choices and len(choices) <= MOST_CHOICES:
-        factor, rest = circuit.with_coefficient(choices[0])
-        others = [term for term in args if term != choices[0]]
-        condition, *branches = circuit.nodes[rest if rest is not None else choices[0]].args
-        first, second = (
-            circuit.zero(circuit.add(*others, circuit.scale(factor, branch))) for branch in branches
-        )
-        return circuit.either(
-            circuit.both(condition, first), circuit.both(circuit.negation(condition), second)
-        )
+    if 0 < len(choices) <= MOST_CHOICES:
+        return _of_sum_with_choice(circuit, args, choices[0], _is_zero)
     return circuit.node(ZERO, (node,))
+
+
+def _is_zero(circuit: Circuit, node: int) -> int:
+    return circuit.zero(node)
 
 
 def root_of_product(circuit: Circuit, base: int, exponent: Fraction) -> int:

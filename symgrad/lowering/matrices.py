@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial, reduce
 from typing import Any
 
@@ -42,72 +42,95 @@ def product(circuit: Circuit, first: Table, second: Table) -> Table:
     )
 
 
-def determinant(circuit: Circuit, matrix: Table) -> int:
-    """Return the determinant: by expansion up to 3 rows, else by elimination."""
-    n = matrix.shape[0]
-    if n == 1:
-        return matrix[0, 0]  # type: ignore[no-any-return]
-    if n <= BY_EXPANSION:
-        signs = [1, -1] * n
-        return circuit.add(
-            *(
-                circuit.multiply(
-                    circuit.scale(signs[j], matrix[0, j]), determinant(circuit, minor(matrix, 0, j))
-                )
-                for j in range(n)
-            )
-        )
-    rows, sign, pivots = matrix.copy(), 1, []
-    for k in range(n):
-        at = next((r for r in range(k, n) if circuit.as_number(rows[r, k]) != 0), None)
-        if at is None:
-            return circuit.number(0)
-        if at != k:
-            rows[[k, at]], sign = rows[[at, k]], -sign
-        pivots.append(rows[k, k])
-        eliminate(circuit, rows, k, range(k + 1, n))
-    return circuit.scale(sign, circuit.multiply(*pivots))
-
-
 #: Determinants and inverses up to this size are written by minors, which never divide by a pivot.
 BY_EXPANSION = 3
 
 
-def minor(matrix: Table, i: int, j: int) -> Table:
-    """Return a table without its row i and column j."""
-    return np.delete(np.delete(matrix, i, 0), j, 1)
+def determinant(circuit: Circuit, matrix: Table) -> int:
+    """Return the determinant: by expansion up to 3 rows, else by elimination."""
+    n = matrix.shape[0]
+    if n == 0:
+        return circuit.number(1)
+    if n == 1:
+        return int(matrix[0, 0])
+    if n <= BY_EXPANSION:
+        parts = (
+            circuit.multiply(circuit.scale((-1) ** j, matrix[0, j]), _minor(circuit, matrix, 0, j))
+            for j in range(n)
+        )
+        return circuit.add(*parts)
+    rows = matrix.copy()
+    sign = _eliminate(circuit, rows, below=True)
+    return circuit.scale(sign, circuit.multiply(*np.diag(rows))) if sign else circuit.number(0)
 
 
-def eliminate(circuit: Circuit, rows: Table, k: int, others: Iterable[int]) -> None:
-    """Take multiples of row k off other rows, so that their entry k becomes zero."""
-    for r in others:
-        factor = circuit.divide(rows[r, k], rows[k, k])
-        for c in range(k + 1, rows.shape[1]):
-            rows[r, c] = circuit.subtract(rows[r, c], circuit.multiply(factor, rows[k, c]))
-        rows[r, k] = circuit.number(0)
+def _minor(circuit: Circuit, matrix: Table, i: int, j: int) -> int:
+    """Return the determinant of a table without its row i and column j."""
+    return determinant(circuit, np.delete(np.delete(matrix, i, 0), j, 1))
+
+
+def _eliminate(circuit: Circuit, rows: Table, *, below: bool) -> int:
+    """Make the columns of a table zero off the diagonal, or below it.
+
+    Rows are exchanged only where a pivot is the number 0: no pivot is searched by size.
+
+    Returns:
+        The sign of the exchanges; 0 where there is no pivot, that is for a singular matrix.
+    """
+    sign = 1
+    for k in range(len(rows)):
+        at = next((r for r in range(k, len(rows)) if circuit.as_number(rows[r, k]) != 0), None)
+        if at is None:
+            return 0
+        if at != k:
+            rows[[k, at]], sign = rows[[at, k]], -sign
+        for r in range(k + 1 if below else 0, len(rows)):
+            if r == k or circuit.as_number(rows[r, k]) == 0:
+                continue
+            factor = circuit.divide(rows[r, k], rows[k, k])
+            rows[r, k] = circuit.number(0)
+            for c in range(k + 1, rows.shape[1]):
+                rows[r, c] = circuit.subtract(rows[r, c], circuit.multiply(factor, rows[k, c]))
+    return sign
+
+
+def solution(circuit: Circuit, matrix: Table, right: Table) -> Table:
+    """Return the solution of matrix x = right: by minors up to 3 rows, else by elimination.
+
+    Raises:
+        UnsupportedError: The matrix is singular, whatever the variables are.
+    """
+    n = matrix.shape[0]
+    if n <= BY_EXPANSION:
+        return product(circuit, inverse(circuit, matrix), right)
+    rows = np.concatenate([matrix, right], axis=1)
+    if not _eliminate(circuit, rows, below=False):
+        raise UnsupportedError(SINGULAR)
+    return table(right.shape, lambda i, j: circuit.divide(rows[i, n + j], rows[i, i]))
 
 
 def inverse(circuit: Circuit, matrix: Table) -> Table:
-    """Return the inverse: by minors up to 3 rows, else by elimination."""
+    """Return the inverse: by minors up to 3 rows, else by elimination.
+
+    Raises:
+        UnsupportedError: The matrix is singular, whatever the variables are.
+    """
     n = matrix.shape[0]
-    if n <= BY_EXPANSION:
-        whole = determinant(circuit, matrix)
-        one = circuit.number(1)
+    if n > BY_EXPANSION:
+        identity = table((n, n), lambda i, j: circuit.number(int(i == j)))
+        return solution(circuit, matrix, identity)
+    whole = determinant(circuit, matrix)
+    if circuit.as_number(whole) == 0:
+        raise UnsupportedError(SINGULAR)
 
-        def entry(i: int, j: int) -> int:
-            part = determinant(circuit, minor(matrix, j, i)) if n > 1 else one
-            return circuit.divide(circuit.scale((-1) ** (i + j), part), whole)
+    def entry(i: int, j: int) -> int:
+        part = circuit.scale((-1) ** (i + j), _minor(circuit, matrix, j, i))
+        return circuit.divide(part, whole)
 
-        return table((n, n), entry)
-    identity = table((n, n), lambda i, j: circuit.number(int(i == j)))
-    rows = np.concatenate([matrix, identity], axis=1)
-    for k in range(n):
-        at = next((r for r in range(k, n) if circuit.as_number(rows[r, k]) != 0), None)
-        if at is None:
-            raise UnsupportedError("the inverse of a singular matrix")
-        rows[[k, at]] = rows[[at, k]]
-        eliminate(circuit, rows, k, (r for r in range(n) if r != k))
-    return table((n, n), lambda i, j: circuit.divide(rows[i, n + j], rows[i, i]))
+    return table((n, n), entry)
+
+
+SINGULAR = "the inverse of a singular matrix"
 
 
 @writes(sp.matrices.immutable.ImmutableDenseMatrix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
@@ -13,8 +14,13 @@ from symgrad.circuit import kinds as ops
 LONGEST = 60
 
 
-def raised(circuit: Circuit, node: int) -> Any:
-    """Return a node as a SymPy expression; its variables are symbols of their names.
+def raised(circuit: Circuit, node: int, symbols: Mapping[str, Any] | None = None) -> Any:
+    """Return a node as a SymPy expression.
+
+    Args:
+        circuit: The circuit.
+        node: The node.
+        symbols: What variables become; without it, real symbols of their names.
 
     >>> circuit = Circuit()
     >>> raised(circuit, circuit.exp(circuit.variable("x")))
@@ -24,7 +30,8 @@ def raised(circuit: Circuit, node: int) -> Any:
     for below in circuit.cone([node]):
         kind, args, value = circuit.nodes[below]
         parts = [made[arg] for arg in args]
-        made[below] = RAISED[kind](parts, value)
+        given = kind == ops.VARIABLE and symbols is not None
+        made[below] = symbols[value] if given and symbols else RAISED[kind](parts, value)
     return made[node]
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
-from functools import partial
 from typing import Any
 
 import sympy as sp
 from sympy.logic.boolalg import BooleanAtom
 
-from symgrad.circuit import Circuit, Undefined, exact
+from symgrad.circuit import Circuit, Undefined, exact, spellings
 from symgrad.errors import UnsupportedError
 from symgrad.functions import ScalarFunctionBase, several
 from symgrad.lowering import WRITERS, SizedNode, Write, Writer, lowered, short, writes
@@ -82,6 +80,7 @@ WRITERS.update(
         sp.sign: _in_circuit(Circuit.sign),
         sp.Max: _in_circuit(Circuit.maximum),
         sp.Min: _in_circuit(Circuit.minimum),
+        sp.Heaviside: _in_circuit(spellings.step),
     }
 )
 
@@ -92,68 +91,26 @@ def _log(write: Writer, node: Any) -> int:
     return write.circuit.divide(value, base[0]) if base else value
 
 
-@writes(sp.Heaviside)
-def _heaviside(write: Writer, node: Any) -> int:
-    circuit, (z, at_zero) = write.circuit, write.below(node)
-    less = circuit.select(circuit.zero(z), at_zero, circuit.number(0))
-    return circuit.select(circuit.positive(z), circuit.number(1), less)
-
-
-def tanh(circuit: Circuit, z: int) -> int:
-    """Write tanh z = 1 - 2/(exp(2z) + 1)."""
-    below = circuit.add(circuit.exp(circuit.scale(2, z)), circuit.number(1))
-    return circuit.subtract(circuit.number(1), circuit.divide(circuit.number(2), below))
-
-
-def hyperbolic(circuit: Circuit, z: int, sign: int) -> int:
-    """Write cosh z (sign 1) or sinh z (sign -1) in exponentials."""
-    parts = circuit.exp(z), circuit.scale(sign, circuit.exp(circuit.negative(z)))
-    return circuit.scale(Fraction(1, 2), circuit.add(*parts))
-
-
-def area(circuit: Circuit, z: int, sign: int) -> int:
-    """Write asinh z (sign 1) or acosh z (sign -1) as a logarithm."""
-    inside = circuit.add(circuit.power(z, 2), circuit.number(sign))
-    return circuit.log(circuit.add(z, circuit.root(inside)))
-
-
-def atanh(circuit: Circuit, z: int) -> int:
-    """Write atanh z = log((1 + z)/(1 - z))/2."""
-    one = circuit.number(1)
-    quotient = circuit.divide(circuit.add(one, z), circuit.subtract(one, z))
-    return circuit.scale(Fraction(1, 2), circuit.log(quotient))
-
-
-def tan(circuit: Circuit, z: int) -> int:
-    """Write tan z = sin z / cos z."""
-    return circuit.divide(circuit.sin(z), circuit.cos(z))
-
-
-def erfc(circuit: Circuit, z: int) -> int:
-    """Write erfc z = 1 - erf z."""
-    return circuit.subtract(circuit.number(1), circuit.call(sp.erf, z))
-
-
 def _inverted(function: Callable[[Circuit, int], int]) -> Callable[[Circuit, int], int]:
     return lambda circuit, z: circuit.power(function(circuit, z), -1)
 
 
 #: Functions of one scalar, spelled in the alphabet.
 SPELLED: dict[Any, Callable[[Circuit, int], int]] = {
-    sp.tanh: tanh,
-    sp.coth: _inverted(tanh),
-    sp.cosh: partial(hyperbolic, sign=1),
-    sp.sinh: partial(hyperbolic, sign=-1),
-    sp.sech: _inverted(partial(hyperbolic, sign=1)),
-    sp.csch: _inverted(partial(hyperbolic, sign=-1)),
-    sp.asinh: partial(area, sign=1),
-    sp.acosh: partial(area, sign=-1),
-    sp.atanh: atanh,
-    sp.tan: tan,
-    sp.cot: _inverted(tan),
+    sp.tanh: spellings.tanh,
+    sp.coth: _inverted(spellings.tanh),
+    sp.cosh: spellings.cosh,
+    sp.sinh: spellings.sinh,
+    sp.sech: _inverted(spellings.cosh),
+    sp.csch: _inverted(spellings.sinh),
+    sp.asinh: spellings.asinh,
+    sp.acosh: spellings.acosh,
+    sp.atanh: spellings.atanh,
+    sp.tan: spellings.tan,
+    sp.cot: _inverted(spellings.tan),
     sp.sec: _inverted(Circuit.cos),
     sp.csc: _inverted(Circuit.sin),
-    sp.erfc: erfc,
+    sp.erfc: spellings.erfc,
 }
 WRITERS.update({head: _in_circuit(spelling) for head, spelling in SPELLED.items()})
 
@@ -217,24 +174,14 @@ def _comparison(method: Callable[[Circuit, int, int], int]) -> Write:
     return write_comparison
 
 
-def greater(circuit: Circuit, first: int, second: int) -> int:
-    """Write the condition first > second."""
-    return circuit.positive(circuit.subtract(first, second))
-
-
-def equal(circuit: Circuit, first: int, second: int) -> int:
-    """Write the condition first = second."""
-    return circuit.zero(circuit.subtract(first, second))
-
-
 WRITERS.update(
     {
-        sp.StrictGreaterThan: _comparison(greater),
-        sp.StrictLessThan: _comparison(lambda c, a, b: greater(c, b, a)),
-        sp.GreaterThan: _comparison(lambda c, a, b: c.negation(greater(c, b, a))),
-        sp.LessThan: _comparison(lambda c, a, b: c.negation(greater(c, a, b))),
-        sp.Equality: _comparison(equal),
-        sp.Unequality: _comparison(lambda c, a, b: c.negation(equal(c, a, b))),
+        sp.StrictGreaterThan: _comparison(spellings.greater),
+        sp.StrictLessThan: _comparison(lambda c, a, b: spellings.greater(c, b, a)),
+        sp.GreaterThan: _comparison(lambda c, a, b: c.negation(spellings.greater(c, b, a))),
+        sp.LessThan: _comparison(lambda c, a, b: c.negation(spellings.greater(c, a, b))),
+        sp.Equality: _comparison(spellings.equal),
+        sp.Unequality: _comparison(lambda c, a, b: c.negation(spellings.equal(c, a, b))),
         sp.And: _in_circuit(Circuit.both),
         sp.Or: _in_circuit(Circuit.either),
         sp.Not: _in_circuit(Circuit.negation),

@@ -1,23 +1,19 @@
-"""NumPy's linear algebra of traced matrices, exactly: no pivot is searched by size.
-
-Up to 3x3 by Laplace's expansion, so that an inverse reads as it is written by hand; above by
-elimination, in which rows are exchanged only where a pivot is the number 0.
-"""
+"""NumPy's linear algebra of traced matrices, by the rules that matrices of a formula follow."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from symgrad.circuit import Circuit
+from symgrad.errors import UnsupportedError
+from symgrad.lowering import matrices
 from symgrad.reading.arrays import TracedArray, entries, wrapped
 from symgrad.reading.places import refusal
-from symgrad.reading.scalars import apply, fold, read
+from symgrad.reading.scalars import Scalar, apply, fold, read, real
 from symgrad.reading.shaping import implements
-
-#: Matrices up to this size are expanded.
-EXPANDED = 3
 
 
 def _square(circuit: Circuit, value: Any) -> Any:
@@ -40,95 +36,35 @@ def _over_batch(circuit: Circuit, rule: Any, *arrays: Any) -> Any:
     return stacked.reshape(batch + stacked.shape[1:])
 
 
-def _minor(data: Any, row: int, column: int) -> Any:
-    return np.delete(np.delete(data, row, axis=0), column, axis=1)
+def _by_rule(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a rule for tables of nodes one for arrays of entries."""
+
+    def of_entries(circuit: Circuit, *arrays: Any) -> Any:
+        tables = [_nodes(data) for data in arrays]
+        try:
+            result = rule(circuit, *tables)
+        except UnsupportedError as error:
+            raise np.linalg.LinAlgError("Singular matrix") from error
+        if not isinstance(result, np.ndarray):
+            return Scalar(circuit, result)
+        found = np.empty(result.shape, dtype=object)
+        for place, node in np.ndenumerate(result):
+            found[place] = Scalar(circuit, node)
+        return found
+
+    return of_entries
 
 
-def determinant(circuit: Circuit, data: Any) -> Any:
-    """Return the determinant of a square object array.
-
-    >>> circuit = Circuit()
-    >>> determinant(circuit, entries(circuit, [[1, 2], [3, 4]]))
-    -2
-    """
-    size = len(data)
-    if size == 0:
-        return read(circuit, 1)
-    if size == 1:
-        return data[0, 0]
-    if size > EXPANDED:
-        rows, sign, _ = _eliminated(circuit, data)
-        if rows is None:
-            return read(circuit, 0)
-        return fold(circuit, "multiply", [read(circuit, sign), *(rows[k, k] for k in range(size))])
-    terms = []
-    for column in range(size):
-        below = determinant(circuit, _minor(data, 0, column))
-        terms.append((-1) ** column * data[0, column] * below)
-    return fold(circuit, "add", terms)
+def _nodes(data: Any) -> Any:
+    found = np.empty(data.shape, dtype=object)
+    for place, entry in np.ndenumerate(data):
+        found[place] = real(entry)
+    return found
 
 
-def _is_number_zero(entry: Any) -> bool:
-    return bool(entry.known == 0)
-
-
-def _eliminated(circuit: Circuit, data: Any, right: Any = None) -> tuple[Any, int, Any]:
-    """Return rows below whose diagonal is 0, the sign of the exchanges, and the right side."""
-    rows, other, sign = data.copy(), None if right is None else right.copy(), 1
-    size = len(rows)
-    for k in range(size):
-        pivot = next((r for r in range(k, size) if not _is_number_zero(rows[r, k])), None)
-        if pivot is None:
-            return None, 0, None
-        if pivot != k:
-            sign = -sign
-            for part in (rows, other) if other is not None else (rows,):
-                part[[k, pivot]] = part[[pivot, k]]
-        for r in range(k + 1, size):
-            factor = apply(circuit, "divide", rows[r, k], rows[k, k])
-            if _is_number_zero(factor):
-                continue
-            rows[r, k] = read(circuit, 0)
-            for c in range(k + 1, size):
-                rows[r, c] = rows[r, c] - factor * rows[k, c]
-            if other is not None:
-                for c in range(other.shape[1]):
-                    other[r, c] = other[r, c] - factor * other[k, c]
-    return rows, sign, other
-
-
-def _inverse(circuit: Circuit, data: Any) -> Any:
-    size = len(data)
-    if size > EXPANDED:
-        return _solution(circuit, data, entries(circuit, np.eye(size)))
-    whole = determinant(circuit, data)
-    _require_regular(whole)
-    result = np.empty((size, size), dtype=object)
-    for row, column in np.ndindex(size, size):
-        cofactor = (-1) ** (row + column) * determinant(circuit, _minor(data, column, row))
-        result[row, column] = apply(circuit, "divide", cofactor, whole)
-    return result
-
-
-def _require_regular(whole: Any) -> None:
-    if whole is None or _is_number_zero(whole):
-        raise np.linalg.LinAlgError("Singular matrix")
-
-
-def _solution(circuit: Circuit, data: Any, right: Any) -> Any:
-    if len(data) <= EXPANDED:
-        from symgrad.reading.products import contract
-
-        return contract(circuit, [_inverse(circuit, data), right], ["ij", "jk"], "ik")
-    rows, _, other = _eliminated(circuit, data, right)
-    if rows is None:
-        raise np.linalg.LinAlgError("Singular matrix")
-    for k in reversed(range(len(rows))):
-        for c in range(other.shape[1]):
-            known = [-rows[k, j] * other[j, c] for j in range(k + 1, len(rows))]
-            rest = fold(circuit, "add", [other[k, c], *known])
-            other[k, c] = apply(circuit, "divide", rest, rows[k, k])
-    return other
+determinant = _by_rule(matrices.determinant)
+_inverse = _by_rule(matrices.inverse)
+_solution = _by_rule(matrices.solution)
 
 
 @implements(np.linalg.inv)

@@ -13,10 +13,12 @@ from typing import Any
 import sympy as sp
 
 from symgrad.circuit import Circuit
+from symgrad.circuit import spellings as own
+from symgrad.circuit.spellings import HALF
+from symgrad.circuit.spellings import plus as _plus
 from symgrad.errors import UnsupportedError
 
 Spelling = Callable[..., int]
-HALF = Fraction(1, 2)
 
 
 def _log_of(base: int) -> Spelling:
@@ -32,49 +34,12 @@ def _quotient(c: Circuit, x: int, y: int) -> int:
     return c.divide(x, y)
 
 
-def _plus(c: Circuit, x: int, number: Any) -> int:
-    return c.add(x, c.number(number))
-
-
-def _sigmoid(c: Circuit, x: int) -> int:
-    return c.power(_plus(c, c.exp(c.negative(x)), 1), -1)
-
-
-def _tanh(c: Circuit, x: int) -> int:
-    # The exponential of 2z alone, so that tanh and a sigmoid of 2z share their generator.
-    below = _plus(c, c.exp(c.scale(2, x)), 1)
-    return _plus(c, c.scale(-2, c.power(below, -1)), 1)
-
-
-def _half_sum(sign: int) -> Spelling:
-    def spelled(c: Circuit, x: int) -> int:
-        return c.scale(HALF, c.add(c.exp(x), c.scale(sign, c.exp(c.negative(x)))))
-
-    return spelled
-
-
-def _area(shift: int) -> Spelling:
-    def spelled(c: Circuit, x: int) -> int:
-        return c.log(c.add(x, c.root(_plus(c, c.power(x, 2), shift))))
-
-    return spelled
-
-
-def _arctanh(c: Circuit, x: int) -> int:
-    ends = c.log(_plus(c, x, 1)), c.log(_plus(c, c.negative(x), 1))
-    return c.scale(HALF, c.subtract(*ends))
-
-
 def _called(function: Any) -> Spelling:
     return lambda c, *args: c.call(function, *args)
 
 
 def _exp_of_base(base: int) -> Spelling:
     return lambda c, x: c.general_power(c.number(base), x)
-
-
-def _softplus(c: Circuit, x: int) -> int:
-    return c.log(_plus(c, c.exp(x), 1))
 
 
 def _xlogy(c: Circuit, x: int, y: int) -> int:
@@ -114,23 +79,21 @@ REAL: dict[str, Spelling] = {
     "log10": _log_of(10),
     "sin": lambda c, x: c.sin(x),
     "cos": lambda c, x: c.cos(x),
-    "tan": lambda c, x: c.divide(c.sin(x), c.cos(x)),
-    "sinh": _half_sum(-1),
-    "cosh": _half_sum(1),
-    "tanh": _tanh,
+    "tan": own.tan,
+    "sinh": own.sinh,
+    "cosh": own.cosh,
+    "tanh": own.tanh,
     "arcsin": _called(sp.asin),
     "arccos": _called(sp.acos),
     "arctan": _called(sp.atan),
     "arctan2": _called(sp.atan2),
-    "arcsinh": _area(1),
-    "arccosh": _area(-1),
-    "arctanh": _arctanh,
+    "arcsinh": own.asinh,
+    "arccosh": own.acosh,
+    "arctanh": own.atanh,
     "absolute": lambda c, x: c.absolute(x),
     "fabs": lambda c, x: c.absolute(x),
     "sign": lambda c, x: c.sign(x),
-    "heaviside": lambda c, x, h: c.select(
-        c.positive(x), c.number(1), c.select(c.zero(x), h, c.number(0))
-    ),
+    "heaviside": own.step,
     "maximum": lambda c, *args: c.maximum(*args),
     "minimum": lambda c, *args: c.minimum(*args),
     "fmax": lambda c, *args: c.maximum(*args),
@@ -146,15 +109,15 @@ REAL: dict[str, Spelling] = {
     "rad2deg": _angle(Fraction(180), -1),
     "degrees": _angle(Fraction(180), -1),
     # Those of scipy.special and of the module math.
-    "expit": _sigmoid,
-    "log_expit": lambda c, x: c.negative(_softplus(c, c.negative(x))),
+    "expit": own.logistic,
+    "log_expit": lambda c, x: c.negative(own.softplus(c, c.negative(x))),
     "logit": lambda c, x: c.subtract(c.log(x), c.log(_plus(c, c.negative(x), 1))),
-    "softplus": _softplus,
+    "softplus": own.softplus,
     "xlogy": _xlogy,
     "xlog1py": lambda c, x, y: _xlogy(c, x, _plus(c, y, 1)),
     "entr": _entropy,
     "erf": _called(sp.erf),
-    "erfc": lambda c, x: _plus(c, c.negative(c.call(sp.erf, x)), 1),
+    "erfc": own.erfc,
     "gammaln": _called(sp.loggamma),
     "gamma": _called(sp.gamma),
     "ndtr": lambda c, x: c.scale(
@@ -164,12 +127,12 @@ REAL: dict[str, Spelling] = {
 
 #: Conditions on real numbers.
 COMPARISONS: dict[str, Spelling] = {
-    "greater": lambda c, x, y: c.positive(c.subtract(x, y)),
-    "less": lambda c, x, y: c.positive(c.subtract(y, x)),
-    "greater_equal": lambda c, x, y: c.negation(c.positive(c.subtract(y, x))),
-    "less_equal": lambda c, x, y: c.negation(c.positive(c.subtract(x, y))),
-    "equal": lambda c, x, y: c.zero(c.subtract(x, y)),
-    "not_equal": lambda c, x, y: c.negation(c.zero(c.subtract(x, y))),
+    "greater": own.greater,
+    "less": lambda c, x, y: own.greater(c, y, x),
+    "greater_equal": lambda c, x, y: c.negation(own.greater(c, y, x)),
+    "less_equal": lambda c, x, y: c.negation(own.greater(c, x, y)),
+    "equal": own.equal,
+    "not_equal": lambda c, x, y: c.negation(own.equal(c, x, y)),
     "isfinite": lambda c, x: c.true,
     "isnan": lambda c, x: c.false,
     "isinf": lambda c, x: c.false,

@@ -144,13 +144,6 @@ def _linspace(circuit: Circuit, start: Any, stop: Any, num: int = 50, endpoint: 
     return TracedArray(circuit, entries(circuit, row))
 
 
-def _truth_of_closeness(circuit: Circuit, a: Any, b: Any, *args: Any, **options: Any) -> Any:
-    plain = [value for value in (a, b) if not is_traced(value)]
-    if len(plain) == 2:
-        return np.allclose(a, b, *args, **options)
-    return call_function(circuit, np.allclose, (a, b, *args), options)
-
-
 def _vectorize(circuit: Circuit, pyfunc: Any, *_: Any, **options: Any) -> Any:
     if options.get("signature") is not None or options.get("excluded"):
         raise refusal("np.vectorize with signature= or excluded= is not read")

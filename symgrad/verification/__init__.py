@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from symgrad.errors import SymgradError, TraceError, checks_options
 from symgrad.formula import Formula
-from symgrad.gradient import Gradient, gradient
+from symgrad.gradient import gradient
 from symgrad.shapes import name_of
 from symgrad.verification import claims
 from symgrad.verification.functions import verify_functions
+from symgrad.verification.indexed import proved_for_every_size
 from symgrad.verification.kinks import kinks_of
-from symgrad.verification.ladder import decide
+from symgrad.verification.ladder import Outcome, decide
 from symgrad.verification.problem import Problem, TimeIsUp, deadline
-from symgrad.verification.questions import Question, together, written
+from symgrad.verification.questions import Question, Worlds, together
 from symgrad.verification.results import TIMEOUT, joined
 from symgrad.verification.settings import GENERIC_SIZES, domains, sizes_for
-from symgrad.verification.structure import proved_for_every_size
 from symgrad.verification.verdict import (
     PROVED,
     REFUTED,
@@ -32,6 +32,8 @@ from symgrad.verification.verdict import (
 
 #: From so many variables on, claims are tried together.
 SEVERAL = 3
+#: So often are the claims that a point refutes put aside, and the others tried together again.
+ROUNDS = 4
 Check = Callable[[], None]
 #: Seconds for a normal form.
 FORM_SECONDS = 1.0
@@ -100,12 +102,13 @@ def verify(
     given = claims.by_variable(claim, names) if several else {names[0]: claim}
     derived = gradient(formula, names if several else [wrt])
     inside = domains(domain, formula.inputs)
-    verdicts: dict[str, Verdict] = _all_at_once(derived, given, inside, check) if several else {}
+    worlds = Worlds(derived, inside)
+    verdicts: dict[str, Verdict] = _all_at_once(worlds, given, check) if several else {}
     for name in names:
         if name in verdicts:
             continue
         try:
-            found = _verdict(derived, name, given[name], inside, check, numeric)
+            found = _verdict(Question(worlds, name, given[name]), check, numeric)
         except SymgradError as error:
             if not several:
                 raise
@@ -116,49 +119,46 @@ def verify(
     return answers if several else answers[names[0]]
 
 
-def _all_at_once(
-    derived: Gradient, given: Mapping[str, Any], domain: Mapping[str, Any], check: Check
-) -> dict[str, Verdict]:
+def _all_at_once(worlds: Worlds, given: Mapping[str, Any], check: Check) -> dict[str, Verdict]:
     """Prove the claims about many scalars in one go; what that leaves open is asked one by one."""
-    if derived.graph.sizes or len(given) < SEVERAL:
+    if worlds.derived.graph.sizes or len(given) < SEVERAL:
         return {}
-    world = written(derived, {}, domain)
-    found: dict[str, Problem] = {}
+    problems: dict[str, Problem] = {}
     for name, claim in given.items():
         try:
-            problem = Question(derived, name, claim, domain).at({}, check, world)
+            problem = Question(worlds, name, claim).at({}, check)
         except SymgradError:
             continue
         if isinstance(problem, Problem):
-            found[name] = problem
-    if not found:
-        return {}
-    try:
-        outcome = decide(together(list(found.values())), check)
-    except SymgradError:
-        return {}
-    if outcome.status != PROVED:
-        return {}
-    verdicts = {}
-    for name, problem in found.items():
-        # Which of them uses another convention is asked one by one, at the points found together.
-        kinks: tuple[Kink, ...] = ()
-        if outcome.kinks and outcome.found is not None:
-            kinks = kinks_of(problem, outcome.found, check)
-        verdicts[name] = replace(joined(name, [({}, outcome)]), kinks=kinks)
-    return verdicts
+            problems[name] = problem
+    for _ in range(ROUNDS):
+        try:
+            outcome = decide(together(list(problems.values())), check, simplify=False)
+        except SymgradError:
+            return {}
+        # Each problem is one pair of nodes, since all variables are scalars.
+        open_ = range(len(problems)) if outcome.places is None else outcome.places
+        closed = {name: p for k, (name, p) in enumerate(problems.items()) if k not in open_}
+        if outcome.status == PROVED:
+            return {name: _of_one(name, p, outcome, check) for name, p in problems.items()}
+        if outcome.status != REFUTED or len(closed) < SEVERAL:
+            proved = replace(outcome, status=PROVED, method="prime field", notes=())
+            found = closed if outcome.status != REFUTED else {}
+            return {name: _of_one(name, p, proved, check) for name, p in found.items()}
+        problems = closed
+    return {}
 
 
-def _verdict(
-    derived: Gradient,
-    name: str,
-    claim: Any,
-    domain: Mapping[str, Any],
-    check: Callable[[], None],
-    numeric: bool,
-) -> Verdict:
-    question = Question(derived, name, claim, domain)
-    sizes = derived.graph.sizes
+def _of_one(name: str, problem: Problem, outcome: Outcome, check: Check) -> Verdict:
+    # Which of them uses another convention is asked one by one, at the points found together.
+    kinks: tuple[Kink, ...] = ()
+    if outcome.kinks and outcome.found is not None:
+        kinks = kinks_of(problem, outcome.found, check)
+    return replace(joined(name, [({}, outcome)]), kinks=kinks)
+
+
+def _verdict(question: Question, check: Check, numeric: bool) -> Verdict:
+    name, sizes = question.name, question.derived.graph.sizes
     form = _form(question, check)
     found: list[tuple[dict[str, int], Any]] = []
     for choice in range(len(GENERIC_SIZES) if sizes else 1):
@@ -185,7 +185,7 @@ def _verdict(
     return joined(name, found)
 
 
-def _form(question: Question, check: Callable[[], None]) -> Callable[[], bool]:
+def _form(question: Question, check: Check) -> Callable[[], bool]:
     """Return the test whether the normal form of a claim proves it, for every size."""
 
     def holds() -> bool:
@@ -207,8 +207,3 @@ def _form(question: Question, check: Callable[[], None]) -> Callable[[], bool]:
             return False
 
     return holds
-
-
-def all_hold(verdicts: Iterable[Verdict]) -> bool:
-    """Tell whether no verdict fails what was required of it."""
-    return all(map(bool, verdicts))

@@ -129,9 +129,11 @@ def _evaluated(circuit: Circuit, node: int, values: Mapping[int, Any], how: _How
 def _rounded(number: Any, error: Any, unit: Any) -> Ball:
     if isinstance(number, mpmath.mpc):
         return (number.real, error) if number.imag == 0 else UNDEFINED
+    if not mpmath.isfinite(number):
+        return UNDEFINED
     if not error and _is_short(number):
         return number, error
-    return (number, error + abs(number) * unit) if mpmath.isfinite(number) else UNDEFINED
+    return number, error + abs(number) * unit
 
 
 def _is_short(number: Any) -> bool:

@@ -32,7 +32,7 @@ from symgrad.verification import numeric as numerics
 from symgrad.verification.ladder import decide
 from symgrad.verification.problem import Problem, Range, TimeIsUp, deadline
 from symgrad.verification.results import TIMEOUT, joined
-from symgrad.verification.settings import GENERIC_SIZES, domains
+from symgrad.verification.settings import GENERIC_SIZES, domains, sizes_for
 from symgrad.verification.verdict import (
     AGREES,
     PROVED,
@@ -205,7 +205,7 @@ def _traced_verdicts(pair: Pair, check: Callable[[], None]) -> dict[str, Verdict
     symbols = list(dict.fromkeys(_size_names(pair.shapes)))
     found: dict[str, list[Any]] = {name: [] for name in pair.wrt}
     for choice in range(len(GENERIC_SIZES) if symbols else 1):
-        sizes = dict(zip(symbols, GENERIC_SIZES[choice], strict=False))
+        sizes = sizes_for(symbols, choice)
         last = choice == len(GENERIC_SIZES) - 1
         problems = _problems(pair, sizes, check)
         for name, problem in problems.items():

@@ -1,4 +1,4 @@
-"""The ladder of methods, cheapest first: form, points, prime field, simplifiers.
+"""The ladder of methods, cheapest first: form, points, prime field, SymPy's simplifiers.
 
 A formula that differs from the derivative is found at a point, with that point as the witness: a
 form that differs never refutes by itself. What is decided, and why, is written in
@@ -15,6 +15,7 @@ import mpmath
 
 from symgrad.errors import UnsupportedError
 from symgrad.verification import proof as proofs
+from symgrad.verification import simplifiers
 from symgrad.verification.balls import Ball, balls
 from symgrad.verification.kinks import kinks_of
 from symgrad.verification.points import Search, point_of, search, selection
@@ -32,7 +33,12 @@ SMALLEST = mpmath.mpf(10) ** -50
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the ladder found; the fields are those of a `Verdict`."""
+    """What the ladder found: what a `Verdict` says at one set of sizes.
+
+    Attributes:
+        found: The points of the search.
+        places: The pairs that differ at a point, or that a proof left open; None for all of them.
+    """
 
     status: str
     method: str
@@ -42,6 +48,7 @@ class Outcome:
     log2_bound: float | None = None
     notes: tuple[str, ...] = ()
     found: Search | None = None
+    places: tuple[int, ...] | None = None
 
 
 def decide(
@@ -49,6 +56,7 @@ def decide(
     check: Callable[[], None],
     *,
     prove: bool = True,
+    simplify: bool = True,
     form: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Climb the ladder.
@@ -57,6 +65,7 @@ def decide(
         problem: The two sides.
         check: Raises when time is over.
         prove: Go further than the points.
+        simplify: Go as far as SymPy's simplifiers.
         form: Tells whether a normal form proves the claim, whatever the sizes.
 
     Raises:
@@ -65,7 +74,7 @@ def decide(
     """
     if not problem.differing():
         return Outcome(PROVED, "same form")
-    climb = _Climb(problem, check, prove, form)
+    climb = _Climb(problem, check, prove, simplify, form)
     try:
         return climb.outcome()
     except TimeIsUp:
@@ -90,9 +99,11 @@ class _Climb:
         problem: Problem,
         check: Callable[[], None],
         prove: bool,
+        simplify: bool,
         form: Callable[[], bool] | None,
     ) -> None:
-        self.problem, self.check, self.prove, self.form = problem, check, prove, form
+        self.problem, self.check, self.form = problem, check, form
+        self.prove, self.simplify = prove, simplify
         self.compared = 0
         self.kinks: tuple[Kink, ...] = ()
         self.found: Search | None = None
@@ -124,8 +135,15 @@ class _Climb:
         refuted = self._refuted(found, more)
         if refuted is not None:
             return refuted
+        if self.simplify and not self.problem.has_rounded_constants:
+            bound = proof.log2_bound
+            places = self.problem.differing() if proof.places is None else list(proof.places)
+            if simplifiers.all_zero(self.problem, places, self.check):
+                proved = self._with(PROVED, "simplifiers")
+                return proved if proof.places is None else replace(proved, log2_bound=bound)
         agrees = self._with(AGREES, "points")
-        return replace(agrees, notes=(*agrees.notes, f"no proof: {proof.reason}"))
+        notes = (*agrees.notes, f"no proof: {proof.reason}")
+        return replace(agrees, log2_bound=proof.log2_bound, places=proof.places, notes=notes)
 
     def _with(self, status: str, method: str) -> Outcome:
         notes = (ROUNDED,) if self.problem.has_rounded_constants and status == AGREES else ()
@@ -140,7 +158,8 @@ class _Climb:
             self.compared += different is not None
             if different:
                 shown = witness(self.problem, _simpler(self.problem, point, self.check), self.check)
-                return replace(self._with(REFUTED, "points"), witness=shown, kinks=())
+                refuted = replace(self._with(REFUTED, "points"), witness=shown, kinks=())
+                return replace(refuted, places=tuple(different))
         return None
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError, OptionError
+from symgrad.verification.settings import GENERIC_SIZES
 from symgrad.verification.verdict import AGREES, REFUTED, Verdict, Witness
 
 #: Points, directions at each, and halvings of the step.
@@ -82,7 +83,7 @@ class _Run:
         if is_shape(given):
             for size in given:
                 if isinstance(size, str):
-                    sizes.setdefault(size, (3, 2, 4, 5, 6, 7)[len(sizes) % 6])
+                    sizes.setdefault(size, GENERIC_SIZES[0][len(sizes) % len(GENERIC_SIZES[0])])
             shape = tuple(sizes[size] if isinstance(size, str) else size for size in given)
             low, high = self.pair.domain.get(name, (-np.inf, np.inf))
             return self._numbers(shape, low, high)

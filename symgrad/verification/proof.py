@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symgrad.circuit import Circuit
 from symgrad.circuit import kinds as ops
 from symgrad.verification.balls import sign_of_constant
-from symgrad.verification.degrees import log2_of_degree
 from symgrad.verification.feasible import possible
 from symgrad.verification.field import Evaluation
-from symgrad.verification.generators import SPARE, Impossible, TooFewLanes, Undecided
+from symgrad.verification.field.degrees import log2_of_degree
+from symgrad.verification.field.generators import SPARE, Impossible, TooFewLanes, Undecided
+from symgrad.verification.field.modular import PRIMES, Prime
 from symgrad.verification.groups import independent
-from symgrad.verification.modular import PRIMES, Prime
 from symgrad.verification.problem import Problem
 
 #: Branches are tried one by one, in up to so many evaluations.
@@ -33,12 +33,14 @@ class Proof:
         log2_bound: The binary logarithm of the chance that a difference was overlooked.
         branches: How many combinations of signs were tried; 1 where they did not matter.
         reason: Why there is no proof.
+        places: The pairs that are not known to be equal; None where that is all of them.
     """
 
     equal: bool
     log2_bound: float = 0.0
     branches: int = 1
     reason: str = ""
+    places: tuple[int, ...] | None = None
 
 
 def almost_everywhere(problem: Problem) -> bool:
@@ -87,16 +89,20 @@ def _prove(problem: Problem, prime: Prime, check: Callable[[], None]) -> Proof:
     if not run.differing:
         return Proof(True, run.log2_bound)
     atoms = run.evaluation.atoms
+    bound, places = run.log2_bound, run.places
     if not atoms:
-        return Proof(False, reason="the two differ as rational functions of their generators")
+        return Proof(False, bound, reason=DIFFERS, places=places)
     groups = independent(run.evaluation.circuit, run.differing, run.evaluation.atom_numbers())
+    if not groups:
+        # There are conditions, but what differs depends on none of them.
+        return Proof(False, bound, reason=DIFFERS, places=places)
     many = f"{len(atoms)} conditions have too many combinations to try each"
-    proof = Proof(False, reason=many)
+    proof = Proof(False, bound, reason=many)
     # Group by group first; conditions that exclude each other across groups need all at once.
     for choice in (groups, [tuple(range(len(atoms)))]):
         if not proof.equal and sum(2 ** len(group) for group in choice) <= MOST_RUNS:
             proof = _by_branches(run, choice, prime, check)
-    return proof
+    return proof if proof.equal else replace(proof, log2_bound=bound, places=places)
 
 
 @dataclass(frozen=True)
@@ -106,11 +112,13 @@ class Run:
     Attributes:
         evaluation: The evaluation.
         differing: Its nodes of the pairs that are not equal, one after the other.
+        places: The numbers of these pairs.
         log2_bound: The chance of an accident, as a binary logarithm.
     """
 
     evaluation: Evaluation
     differing: list[int]
+    places: tuple[int, ...]
     log2_bound: float
 
 
@@ -153,9 +161,10 @@ def evaluated(
             images = evaluation.take(circuit, outputs)
             if evaluation.spare < SPARE:
                 raise TooFewLanes("too few lanes are left after taking roots")
-            pairs = zip(images[::2], images[1::2], strict=True)
-            differing = [node for pair in pairs if pair[0] != pair[1] for node in pair]
-            return Run(evaluation, differing, _bound(evaluation, images))
+            pairs = list(zip(images[::2], images[1::2], strict=True))
+            places = tuple(k for k, pair in enumerate(pairs) if pair[0] != pair[1])
+            differing = [node for k in places for node in pairs[k]]
+            return Run(evaluation, differing, places, _bound(evaluation, images))
         except TooFewLanes:
             if lanes >= MOST_LANES:
                 raise
@@ -220,14 +229,6 @@ def _held(first: Run, chosen: Mapping[int, bool]) -> list[tuple[int, bool]]:
     return [(atoms[number], side) for number, side in chosen.items()]
 
 
+DIFFERS = "the two differ as rational functions of their generators"
 EXCLUDED = "conditions exclude each other across the parts of a sum"
 DIFFERS_IN_BRANCHES = "the two differ formally in {} branches in which no point was found"
-
-
-def worded_bound(log2: float) -> str:
-    """Word a bound: a power of ten.
-
-    >>> worded_bound(-200.0)
-    '1e-60'
-    """
-    return f"1e{math.ceil(log2 * math.log10(2)):d}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -28,18 +28,46 @@ TOLERANCE = 1e-8
 POINTS = 24
 
 
-#: A setting, the nodes of all names, and those of all symbols.
-World = tuple[Setting, dict[str, Any], dict[Any, Any]]
+class World(NamedTuple):
+    """All definitions of a gradient's graph in one circuit, at concrete sizes.
+
+    Attributes:
+        setting: The inputs.
+        named: The nodes of inputs and definitions, by name.
+        values: The same by symbol.
+    """
+
+    setting: Setting
+    named: dict[str, Any]
+    values: dict[Any, Any]
 
 
-def written(derived: Gradient, sizes: Mapping[str, int], domain: Mapping[str, Any]) -> World:
-    """Write all definitions of a gradient's graph into a circuit, at concrete sizes."""
-    setting = Setting(Circuit(), derived.graph.inputs, sizes, domain)
-    write = setting.writer()
-    named: dict[str, Any] = dict(setting.tables)
-    for symbol, expression in derived.graph:
-        named[name_of(symbol)] = write.define(symbol, expression)
-    return setting, named, write.values
+class Worlds:
+    """The worlds of one gradient, each written once, whatever number of claims is asked about.
+
+    Attributes:
+        derived: The gradients, with the graph of all definitions.
+        domain: Where inputs lie.
+    """
+
+    def __init__(self, derived: Gradient, domain: Mapping[str, Any]) -> None:
+        self.derived, self.domain = derived, domain
+        self._known: dict[tuple[tuple[str, int], ...], World] = {}
+
+    def at(self, sizes: Mapping[str, int]) -> World:
+        """Return the world at concrete sizes."""
+        key = tuple(sizes.items())
+        if key not in self._known:
+            self._known[key] = self._written(sizes)
+        return self._known[key]
+
+    def _written(self, sizes: Mapping[str, int]) -> World:
+        setting = Setting(Circuit(), self.derived.graph.inputs, sizes, self.domain)
+        write = setting.writer()
+        named: dict[str, Any] = dict(setting.tables)
+        for symbol, expression in self.derived.graph:
+            named[name_of(symbol)] = write.define(symbol, expression)
+        return World(setting, named, write.values)
 
 
 def together(problems: Sequence[Problem]) -> Problem:
@@ -58,34 +86,31 @@ class Question:
     """Is this claim the derivative by that variable?
 
     Attributes:
-        derived: The gradients, with the graph of all definitions.
+        worlds: The gradients at concrete sizes.
         name: The variable.
         claim: What was claimed.
-        domain: Where inputs lie.
     """
 
-    derived: Gradient
+    worlds: Worlds
     name: str
     claim: Any
-    domain: Mapping[str, Any]
+
+    @property
+    def derived(self) -> Gradient:
+        """The gradients, with the graph of all definitions."""
+        return self.worlds.derived
 
     @property
     def is_function(self) -> bool:
         """Whether the claim is a function that gives numbers."""
         return callable(self.claim) and not isinstance(self.claim, (sp.Basic, Formula))
 
-    def at(
-        self,
-        sizes: Mapping[str, int],
-        check: Callable[[], None],
-        world: World | None = None,
-    ) -> Problem | Verdict:
+    def at(self, sizes: Mapping[str, int], check: Callable[[], None]) -> Problem | Verdict:
         """Write derivative and claim into one circuit, at concrete sizes.
 
         Args:
             sizes: The sizes by name.
             check: Raises when time is over.
-            world: Where everything that the loss defines is written already.
 
         Returns:
             The problem; a verdict where the claim has another shape.
@@ -93,9 +118,7 @@ class Question:
         Raises:
             TraceError: The claim is a function that cannot be traced.
         """
-        setting, known, wanted, loss = self._written(
-            world or written(self.derived, sizes, self.domain)
-        )
+        setting, known, wanted, loss = self._written(self.worlds.at(sizes))
         if self.is_function:
             value = called(self.claim, setting.circuit, setting.tables, check)
             wanted = self._as_array(wanted)
@@ -140,8 +163,7 @@ class Question:
         Raises:
             DataError: The claim gives no finite numbers.
         """
-        world = written(self.derived, sizes, self.domain)
-        setting, _, wanted, loss = self._written(world)
+        setting, _, wanted, loss = self._written(self.worlds.at(sizes))
         wanted = np.asarray(self._as_array(wanted), dtype=object)
         problem = self._problem(setting, wanted, wanted, loss)
         names = setting.circuit.variables(range(len(setting.circuit)))

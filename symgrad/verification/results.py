@@ -11,6 +11,12 @@ from symgrad.verification.verdict import AGREES, PROVED, REFUTED, UNDECIDED, Ver
 TIMEOUT = 60.0
 #: From the best to the worst.
 ORDER = (PROVED, AGREES, UNDECIDED, REFUTED)
+#: Methods that prove up to something: a chance, or SymPy's reasoning.
+WEAK = ("prime field", "simplifiers")
+
+
+def _weakness(method: str) -> int:
+    return WEAK.index(method) + 1 if method in WEAK else 0
 
 
 def joined(name: str, found: Sequence[tuple[Mapping[str, int], Any]]) -> Verdict:
@@ -31,12 +37,14 @@ def joined(name: str, found: Sequence[tuple[Mapping[str, int], Any]]) -> Verdict
         found = [pair for pair in found if pair[1] is worst]
         outcomes = [worst]
     bounds = [outcome.log2_bound for outcome in outcomes if outcome.log2_bound is not None]
-    certain = [outcome for outcome in outcomes if outcome.log2_bound is None]
-    method = worst.method if worst.status != PROVED or not bounds else "prime field"
+    method = worst.method
+    if worst.status == PROVED:
+        # The weakest of the methods is named: it is what the verdict rests on.
+        method = max((outcome.method for outcome in outcomes), key=_weakness)
     return Verdict(
         variable=name,
         status=worst.status,
-        method=method if len(certain) < len(outcomes) else worst.method,
+        method=method,
         witness=worst.witness,
         kinks=worst.kinks,
         points=sum(outcome.points for outcome in outcomes),

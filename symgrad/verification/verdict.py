@@ -71,7 +71,8 @@ class Verdict:
         status: `"proved"`, `"agrees"` (equal at all points tried, not proved) or `"refuted"`; in
             a batch also `"undecided"`, where one claim could not be read.
         method: How: `"same form"`, `"normal form"` (both for certain), `"prime field"` (with a
-            bound), `"points"`, `"shape"`, `"numeric"`, `"error"`.
+            bound), `"simplifiers"` (those of SymPy, where all points agreed), `"points"`,
+            `"shape"`, `"numeric"`, `"error"`.
         witness: Where the claim is wrong, if it is and a point shows it.
         kinks: Where the two use other conventions; counted as right almost everywhere.
         points: At how many points the two were compared, to 50 digits.
@@ -124,6 +125,8 @@ class Verdict:
         return "refuted"
 
     def _by(self) -> str:
+        if self.method == "simplifiers":
+            return "by SymPy's simplifiers, and equal at all points tried"
         if self.method != "prime field" or self.log2_bound is None:
             return f"by {self.method}"
         power = math.ceil(self.log2_bound * math.log10(2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from symgrad.verification.indexed_forms import Forms, Key, Poly
+from symgrad.verification.indexed.forms import Forms, Key, Poly
 
 #: Functions that are zero where their argument is, and nowhere else.
 VANISH_AT_ZERO = frozenset({"tanh", "erf", "atan", "asinh"})

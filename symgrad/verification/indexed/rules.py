@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from symgrad.verification.indexed_forms import (
+from symgrad.verification.indexed.forms import (
     COLUMN,
     ROW,
     Exponent,
@@ -17,7 +17,7 @@ from symgrad.verification.indexed_forms import (
 )
 
 if TYPE_CHECKING:
-    from symgrad.verification.indexed_functions import Functions
+    from symgrad.verification.indexed.functions import Functions
 
 Powers = dict[int, Exponent]
 Rule = Callable[["Functions", int, Powers, Mapping[int, int]], list[Raw] | None]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgrad.circuit import kinds as ops
-from symgrad.verification.generators import HALF_TURN, Pair, Undecided
-from symgrad.verification.modular import Lanes
+from symgrad.verification.field.generators import HALF_TURN, Pair, Undecided
+from symgrad.verification.field.modular import Lanes
+from symgrad.verification.field.radicals import root_of_prime
 
 if TYPE_CHECKING:
     from symgrad.verification.field import Evaluation
@@ -32,13 +33,13 @@ def turned(run: Evaluation, turns: Fraction) -> Lanes:
     result = run.prime.power(unit, int(2 * turns) if turns.denominator <= 2 else 0)
     if turns.denominator % 3 == 0:
         # exp(i pi/3) = (1 + i sqrt 3)/2
-        root = run.prime_power(3, Fraction(1, 2))
+        root = root_of_prime(run, 3, Fraction(1, 2))
         third = half((1 + unit * root) % run.p)
         count = turns.numerator * pow(turns.denominator // 3, -1, 3) % 3
         return _times_rest(run, run.prime.power(third, count), turns - Fraction(count, 3))
     if turns.denominator == 4:
         # exp(i pi/4) = (1 + i)/sqrt 2
-        root = run.prime_power(2, Fraction(1, 2))
+        root = root_of_prime(run, 2, Fraction(1, 2))
         quarter = (1 + unit) % run.p * run.prime.inverse(root) % run.p
         return run.prime.power(quarter, turns.numerator)
     return result

@@ -10,8 +10,8 @@ import sympy as sp
 
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows, UnitMatrix
 from symgrad.softmax import LogSoftmax, Softmax
-from symgrad.verification.indexed_forms import COLUMN, ROW, GiveUp, Poly, concrete, place_of
-from symgrad.verification.indexed_reading import Reader, reads
+from symgrad.verification.indexed.forms import COLUMN, ROW, GiveUp, Poly, concrete, place_of
+from symgrad.verification.indexed.reading import Reader, reads
 
 
 @reads(sp.Lambda)

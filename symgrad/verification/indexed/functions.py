@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.verification.indexed_forms import (
+from symgrad.verification.indexed.forms import (
     COLUMN,
     ROW,
     Exponent,
@@ -23,8 +23,8 @@ from symgrad.verification.indexed_forms import (
     Raw,
     place_of,
 )
-from symgrad.verification.indexed_generic import Generic
-from symgrad.verification.indexed_rules import RULES
+from symgrad.verification.indexed.generic import Generic
+from symgrad.verification.indexed.rules import RULES
 
 ONE, HALF = Fraction(1), Fraction(1, 2)
 MOST_POWER = 12

@@ -9,7 +9,8 @@ from typing import Any
 
 from symgrad.circuit import kinds as ops
 from symgrad.verification.field import Evaluation
-from symgrad.verification.generators import DEGREE
+from symgrad.verification.field.generators import DEGREE, HALF_TURN
+from symgrad.verification.field.radicals import degrees_of_numbers
 
 #: The numerator's degree, and the denominators with their exponents, by node.
 Degree = tuple[int, dict[int, int]]
@@ -19,11 +20,18 @@ def log2_of_degree(evaluation: Evaluation, outputs: Iterable[int]) -> float:
     """Return the binary logarithm of a degree that no comparison exceeds.
 
     Numerators and denominators are kept apart, and a denominator that several terms share is
-    counted once. A square root doubles the degree, because it is a conjugate's norm that must
-    vanish. Values are compared by pairs, whence the last factor two.
+    counted once. Values are compared by pairs, whence the last factor two.
+
+    A root of degree k multiplies the degree by k. For a square root of U: a value v of degree D
+    that is not zero has a norm N, the product of its two conjugates, that is not zero and has the
+    degree 2D. Let b be a direction in which the highest part of N does not vanish. On each line
+    along b, N has at most 2D zeros, counted as often as N vanishes there, which is at least once
+    for each sign of the root with v = 0. So there are at most 2D/p times as many pairs of a point
+    and a sign with v = 0 as there are points. Half of the points have a root, with two signs each:
+    they give as many pairs as there are points, and of these pairs the lanes are a random sample.
 
     >>> from symgrad.circuit import Circuit
-    >>> from symgrad.verification.modular import PRIMES
+    >>> from symgrad.verification.field.modular import PRIMES
     >>> circuit, evaluation = Circuit(), Evaluation(PRIMES[0], 100)
     >>> x = circuit.variable("x")
     >>> node = evaluation.take(circuit, [circuit.multiply(x, x)])
@@ -33,8 +41,20 @@ def log2_of_degree(evaluation: Evaluation, outputs: Iterable[int]) -> float:
     count = _Count(evaluation)
     nodes = evaluation.circuit.cone([*outputs, *_arguments(evaluation)])
     most = max((sum(count.whole(node)) for node in nodes), default=1)
-    roots = sum(len(pair.roots) for pair in evaluation.pairs if pair.node is None)
-    return math.log2(max(most, 1)) + 1 + roots
+    return math.log2(max(most, 1)) + 1 + _roots(evaluation)
+
+
+def _roots(evaluation: Evaluation) -> float:
+    """Return the binary logarithm of what roots multiply the degree by."""
+    total = sum(math.log2(degree) for degree in degrees_of_numbers(evaluation))
+    for pair in evaluation.pairs + evaluation.angles:
+        even = pair.degree & -pair.degree
+        if pair.node is None:
+            total += math.log2(pair.degree)
+        else:
+            # A generator was drawn as a power, of which the even roots are powers, too.
+            total += math.log2(pair.degree // (1 if pair.node == HALF_TURN else even))
+    return total
 
 
 def _arguments(evaluation: Evaluation) -> list[int]:

@@ -1,7 +1,7 @@
 """Claims about matrices proved for every size, in index notation.
 
 Both the gradient and the claim are written as polynomials of entries, in canonical form; see
-`symgrad.verification.indexed_forms`. Names stay names, so that the cost grows with the number of
+`symgrad.verification.indexed.forms`. Names stay names, so that the cost grows with the number of
 definitions; where the difference is not zero over the names, they are unfolded, the latest first.
 """
 
@@ -18,9 +18,9 @@ from symgrad.graph import Graph
 from symgrad.matrices import Elementwise
 from symgrad.shapes import name_of, shape_of
 from symgrad.softmax import LogSoftmax, Softmax
-from symgrad.verification.indexed_forms import GiveUp, Poly
-from symgrad.verification.indexed_functions import Functions
-from symgrad.verification.indexed_reading import Name, Reader
+from symgrad.verification.indexed.forms import GiveUp, Poly
+from symgrad.verification.indexed.functions import Functions
+from symgrad.verification.indexed.reading import Name, Reader
 
 #: How often a name is unfolded, and the most terms a difference may have meanwhile.
 MOST_UNFOLDED = 60

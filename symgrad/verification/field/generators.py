@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symgrad.verification.modular import Lanes
+from symgrad.verification.field.modular import Lanes
 
 #: So many more lanes than generators: a relation that holds on all of them is no accident.
 SPARE = 24
@@ -50,6 +50,7 @@ class Pair:
         node: The node of a, where a was given and m drawn; None where m was given.
         of: The node of m, where m was given.
         roots: Known roots of m by their degree, a power of two.
+        degree: The least common denominator of the powers of m that were taken.
     """
 
     a: Lanes
@@ -58,3 +59,4 @@ class Pair:
     node: int | None = None
     of: int | None = None
     roots: dict[int, Lanes] = field(default_factory=dict)
+    degree: int = 1

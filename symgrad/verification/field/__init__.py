@@ -6,10 +6,16 @@ first expressed, if it can be, as a rational combination of the arguments before
 linear algebra on the values; then exp(2u - v) is exp(u)^2/exp(v). A logarithm log(U) is likewise
 compared by its differential dU/U with all logarithms and exponentials before it, so that
 log(1 + exp(-z)) becomes log(1 + exp(z)) - z. Sines and cosines are exponentials of i times their
-argument. What is left are algebraically independent generators (Ax, "On Schanuel's conjectures",
-proves that for exponentials of functions without a rational relation), so that the lanes are
-random points of a rational function, and the Schwartz-Zippel lemma bounds the chance that a
-non-zero one vanishes on all of them.
+argument. What is left is a rational function of generators, and the lanes are random points of it:
+the Schwartz-Zippel lemma bounds the chance that one which is not zero vanishes on all of them.
+
+A proof does not need the generators to be independent. Every value is a rational function R of
+generators g with R(g) = f once the true functions are put in for g; where R is zero for all g, so
+is f. An overlooked relation between generators costs a proof, it never makes one. Few are
+overlooked: let t = exp(u) be algebraic over the field K of what came before, with the least
+equation t^n + a1 t^(n-1) + ... + an = 0. Its derivative less n u' times itself has no t^n, and so
+is zero: an' = n u' an, whence an is a constant times t^n. So a power of t lies in K up to a
+constant, and relations of that kind are those that are looked for.
 
 Two values that agree on every lane are merged to one node, so that conditions, choices and
 arguments meet as soon as they are equal, however they were written.
@@ -18,6 +24,7 @@ arguments meet as soon as they are equal, however they were written.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -28,9 +35,9 @@ import sympy as sp
 from symgrad.circuit import Circuit
 from symgrad.circuit import kinds as ops
 from symgrad.errors import UnsupportedError
-from symgrad.verification.angles import half_turn, turned
-from symgrad.verification.differentials import differential
-from symgrad.verification.generators import (
+from symgrad.verification.field.angles import half_turn, turned
+from symgrad.verification.field.differentials import differential
+from symgrad.verification.field.generators import (
     DEGREE,
     EVEN,
     HALF_TURN,
@@ -42,7 +49,21 @@ from symgrad.verification.generators import (
     TooFewLanes,
     Undecided,
 )
-from symgrad.verification.modular import Lanes, Prime, Relations, rational
+from symgrad.verification.field.modular import Lanes, Prime, Relations, rational
+from symgrad.verification.field.radicals import even_root, radical
+
+
+def _roots_last(source: Circuit, outputs: Iterable[int]) -> list[int]:
+    """Order nodes so that those without a square root come first: a root may be one of them."""
+    with_root: set[int] = set()
+    parts: tuple[list[int], list[int]] = ([], [])
+    for node in source.cone(outputs):
+        kind, args, value = source.nodes[node]
+        is_root = kind == ops.POWER and value.denominator == 2
+        if is_root or any(arg in with_root for arg in args):
+            with_root.add(node)
+        parts[node in with_root].append(node)
+    return parts[0] + parts[1]
 
 
 class Evaluation:
@@ -76,6 +97,8 @@ class Evaluation:
         self._random = np.random.default_rng(20_240_229)
         self.p = np.uint64(prime.p)
         self._by_value: dict[tuple[bool, bytes], int] = {}
+        #: Nodes by the ratio of the first two residues of their squares.
+        self._by_square: dict[int, list[int]] = defaultdict(list)
         self._keyed: dict[Any, Lanes] = {}
         self._atoms: list[int] = []
         self.differentials: dict[int, Lanes] = {}
@@ -97,7 +120,7 @@ class Evaluation:
         """
         outputs = list(outputs)
         images: dict[int, int] = {}
-        for count, node in enumerate(source.cone(outputs)):
+        for count, node in enumerate(_roots_last(source, outputs)):
             if count % 64 == 0:
                 self._check()
             kind, args, value = source.nodes[node]
@@ -105,12 +128,47 @@ class Evaluation:
                 self.fixed[node] = images[args[0]], self.truths[node]
                 images[node] = self._fixed(*self.fixed[node])
                 continue
+            below = [images[arg] for arg in args]
+            if kind == ops.POWER and value.denominator == 2:
+                found = self._square_root_of(below[0])
+                if found is not None:
+                    below, value = [found], 2 * value
             try:
-                made = self.circuit.apply(kind, [images[arg] for arg in args], value)
+                made = self.circuit.apply(kind, below, value)
             except UnsupportedError as error:
                 raise Undecided(str(error)) from None
             images[node] = self._settled(made)
         return [images[node] for node in outputs]
+
+    def _square_root_of(self, node: int) -> int | None:
+        """Return |v| sqrt(r), where a node is r v^2 for a node v that is known, or one over it."""
+        ratio = self._ratio(node)
+        if ratio is None:
+            return None
+        inverse = pow(ratio, -1, self.prime.p)
+        for exponent, key in ((1, ratio), (-1, inverse)):
+            for other in self._by_square.get(key, ()):
+                factor = self._factor(node, other, 2 * exponent)
+                if factor is not None and factor > 0:
+                    root = self.circuit.root(self.circuit.number(factor))
+                    size = self.circuit.power(self.circuit.absolute(other), exponent)
+                    return self.circuit.multiply(root, size)
+        return None
+
+    def _factor(self, node: int, other: int, exponent: int) -> Fraction | None:
+        """Return the rational number r with u = r v^exponent, where there is one."""
+        if not self.values[other].all():
+            return None
+        power = self.prime.power(self.values[other], -exponent)
+        ratio = self.values[node] * power % self.p
+        return rational(int(ratio[0]), self.prime.p) if (ratio == ratio[0]).all() else None
+
+    def _ratio(self, node: int) -> int | None:
+        """Return the quotient of a node's first two residues, which no factor changes."""
+        first, second = map(int, self.values[node][:2])
+        if first == second or not first or not second:
+            return None
+        return first * pow(second, -1, self.prime.p) % self.prime.p
 
     @property
     def spare(self) -> int:
@@ -129,8 +187,16 @@ class Evaluation:
             except ZeroDivisionError as error:
                 raise Undecided(str(error)) from None
             self.values.append(value)
-            self._by_value.setdefault(self._mark(new), new)
+            self._enter(new)
         return self._by_value[self._mark(node)]
+
+    def _enter(self, node: int) -> None:
+        if self._by_value.setdefault(self._mark(node), node) != node:
+            return
+        if self.circuit.nodes[node].kind not in ops.CONDITIONS:
+            ratio = self._ratio(node)
+            if ratio is not None:
+                self._by_square[ratio * ratio % self.prime.p].append(node)
 
     def _mark(self, node: int) -> tuple[bool, bytes]:
         """Return the key of a node's value; conditions are not merged with numbers."""
@@ -142,9 +208,9 @@ class Evaluation:
         self.values = [value[lanes] for value in self.values]
         self._keyed = {key: value[lanes] for key, value in self._keyed.items()}
         self.differentials = {key: value[lanes] for key, value in self.differentials.items()}
-        self._by_value = {}
+        self._by_value, self._by_square = {}, defaultdict(list)
         for node in range(len(self.values)):
-            self._by_value.setdefault(self._mark(node), node)
+            self._enter(node)
         for pair in self.pairs + self.angles:
             pair.a, pair.m, pair.slope = pair.a[lanes], pair.m[lanes], pair.slope[lanes]
             pair.roots = {degree: root[lanes] for degree, root in pair.roots.items()}
@@ -183,7 +249,7 @@ class Evaluation:
         kind, args, value = self.circuit.nodes[at]
         if kind == ops.POWER:
             if value.denominator > 1:
-                return self._radical(args[0], value)
+                return radical(self, args[0], value)
             if value < 0 and not self.values[args[0]].all():
                 # It may stand in a branch that is not taken.
                 return self.drawn(("undefined", at))
@@ -208,9 +274,21 @@ class Evaluation:
 
     def drawn(self, key: Any) -> Lanes:
         """Return the random residues under a key: drawn once, never zero."""
+        return self.kept(key, self._fresh)
+
+    def kept(self, key: Any, make: Callable[[], Lanes]) -> Lanes:
+        """Return the residues under a key, made once."""
         if key not in self._keyed:
-            self._keyed[key] = self._fresh()
+            self._keyed[key] = make()
         return self._keyed[key]
+
+    def names(self) -> list[tuple[Any, ...]]:
+        """Return the keys of residues."""
+        return [key for key in self._keyed if isinstance(key, tuple)]
+
+    def coins(self) -> Lanes:
+        """Toss a coin for every lane."""
+        return self._random.integers(0, 2, self.lanes, dtype=bool)
 
     def _fresh(self) -> Lanes:
         return self._random.integers(1, self.prime.p, self.lanes, dtype=np.uint64)
@@ -261,9 +339,11 @@ class Evaluation:
     def _pair_power(self, pairs: list[Pair], k: int, exponent: Fraction) -> Lanes:
         pair = pairs[k]
         if pair.node == HALF_TURN:
+            pair.degree = math.lcm(pair.degree, exponent.denominator)
             return turned(self, exponent)
+        pair.degree = math.lcm(pair.degree, exponent.denominator)
         even = exponent.denominator & -exponent.denominator
-        base = pair.m if even == 1 else self._even_root(pair, even)
+        base = pair.m if even == 1 else even_root(self, pair, even)
         odd = exponent.denominator // even
         if odd > 1:
             root = self.prime.odd_root(base, odd)
@@ -272,28 +352,11 @@ class Evaluation:
             base = root
         return self.prime.power(base, exponent.numerator)
 
-    def _even_root(self, pair: Pair, degree: int) -> Lanes:
-        if degree in pair.roots:
-            return pair.roots[degree]
-        if pair.node is not None:
-            raise Undecided(f"a root of degree {degree} of an exponential")
-        below = pair.m if degree == 2 else self._even_root(pair, degree // 2)
-        pair.roots[degree] = self._square_root(below)
-        return pair.roots[degree]
-
-    def _square_root(self, value: Lanes) -> Lanes:
-        """Take square roots of random signs: which one is meant, no identity may depend on."""
-        root, there = self.prime.root(value)
-        if not there.all():
-            raise Drop(there)
-        flip = self._random.integers(0, 2, self.lanes, dtype=bool)
-        return np.where(flip, (self.p - root) % self.p, root)
-
     def _logarithm(self, node: int, at: int) -> Lanes:
         number = self.circuit.as_number(node)
         if number is not None:
             return self._log_of_number(number)
-        exponents, constant, degree = self._factored(node)
+        exponents, constant, degree = self.factored(node)
         if constant is None or constant <= 0:
             return self.drawn(("log", node))
         self.exponents[at] = exponents
@@ -306,7 +369,7 @@ class Evaluation:
         """Multiply every lane by a number."""
         return value * np.uint64(self.prime.of(number)) % self.p
 
-    def _factored(self, node: int) -> tuple[dict[int, Fraction], Fraction | None, int]:
+    def factored(self, node: int) -> tuple[dict[int, Fraction], Fraction | None, int]:
         """Write U^N = r times powers of pairs; r is None where U is a constant of another kind."""
         value, slope = self.values[node], self.differential(node)
         if not slope.any() or not value.all():
@@ -332,63 +395,6 @@ class Evaluation:
                 term = self.times(Fraction(count * sign), self.drawn(("log", q)))
                 total = (total + term) % self.p
         return total
-
-    def _radical(self, node: int, exponent: Fraction) -> Lanes:
-        number = self.circuit.as_number(node)
-        if number is not None:
-            return self._root_of_number(number, exponent)
-        exponents, constant, degree = self._factored(node)
-        if constant is None:
-            if not self.values[node].all():
-                return np.zeros(self.lanes, dtype=np.uint64)
-            raise Undecided("a root of an irrational constant")
-        total = self._root_of_number(abs(constant), exponent / degree)
-        if constant < 0:
-            total = total * self._root_of_minus_one(node, exponent / degree) % self.p
-        powers = {k: c * exponent for k, c in exponents.items()}
-        return total * self.product(self.pairs, powers) % self.p
-
-    def _root_of_minus_one(self, node: int, exponent: Fraction) -> Lanes:
-        """sqrt(-x) is i sqrt(x), of a sign that nothing says: they are real in different places."""
-        if exponent.denominator > 2:
-            raise Undecided("a root of a negative multiple of what has a root")
-        sign = ("sign of a root", node)
-        if sign not in self._keyed:
-            flip = self._random.integers(0, 2, self.lanes, dtype=bool)
-            unit = np.uint64(self.prime.imaginary_unit)
-            self._keyed[sign] = np.where(flip, self.p - unit, unit)
-        return self.prime.power(self._keyed[sign], int(2 * exponent))
-
-    def _root_of_number(self, number: Fraction, exponent: Fraction) -> Lanes:
-        if number < 0:
-            raise Undecided(f"a root of {number}")
-        total = np.ones(self.lanes, dtype=np.uint64)
-        for part, sign in ((number.numerator, 1), (number.denominator, -1)):
-            for q, count in sp.factorint(part).items():
-                power = exponent * count * sign
-                total = total * self.prime_power(int(q), power) % self.p
-        return total
-
-    def prime_power(self, q: int, exponent: Fraction) -> Lanes:
-        """Return a rational power of a prime number, of a random sign on every lane."""
-        key = ("root", q, exponent.denominator)
-        if key not in self._keyed:
-            base = np.full(self.lanes, q % self.prime.p, dtype=np.uint64)
-            rest = exponent.denominator
-            while rest % 2 == 0:
-                root, there = self.prime.root(base)
-                if not there.all():
-                    raise Undecided(f"the square root of {q} in this field")
-                # The square roots of one number differ by their sign alone, on every lane.
-                flip = self._random.integers(0, 2, self.lanes, dtype=bool)
-                base, rest = np.where(flip, (self.p - root) % self.p, root), rest // 2
-            if rest > 1:
-                odd = self.prime.odd_root(base, rest)
-                if odd is None:
-                    raise Undecided(f"a root of degree {rest}")
-                base = odd
-            self._keyed[key] = base
-        return self.prime.power(self._keyed[key], exponent.numerator)
 
     def _turn(self, kind: str, node: int, at: int) -> Lanes:
         """Write sin and cos by y = exp(i u), with the square root of -1 of the field."""

@@ -15,8 +15,8 @@ from symgrad import functions, trees
 from symgrad.circuit import exact
 from symgrad.functions import ScalarFunctionBase, several
 from symgrad.shapes import name_of
-from symgrad.verification.indexed_forms import COLUMN, ROW, Factor, GiveUp, Poly, concrete
-from symgrad.verification.indexed_functions import HALF, Functions
+from symgrad.verification.indexed.forms import COLUMN, ROW, Factor, GiveUp, Poly, concrete
+from symgrad.verification.indexed.functions import HALF, Functions
 
 #: What a walk does not enter: what binds a symbol or chooses is read by its own reader.
 OWN_WALK = (sp.Sum, sp.Product, sp.Lambda, sp.Piecewise, sp.FunctionMatrix)
@@ -437,6 +437,6 @@ def _holds(read: Reader, condition: Any) -> Poly:
 
 
 # The readers of matrices register themselves.
-from symgrad.verification import indexed_matrices  # noqa: E402
+from symgrad.verification.indexed import matrices  # noqa: E402
 
-__all__ = ["Name", "Reader", "indexed_matrices", "reads"]
+__all__ = ["Name", "Reader", "matrices", "reads"]

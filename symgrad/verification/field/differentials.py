@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgrad.circuit import kinds as ops
-from symgrad.verification.generators import Pair
-from symgrad.verification.modular import Lanes
+from symgrad.verification.field.generators import Pair
+from symgrad.verification.field.modular import Lanes
 
 if TYPE_CHECKING:
     from symgrad.verification.field import Evaluation
