@@ -243,6 +243,36 @@ def test_bad_input_is_one_clear_error(grad, shapes, wrt, words):
     assert words in str(caught.value)
 
 
+def test_shapes_go_by_name_in_any_order():
+    def residual(x, w, y):
+        return ((x @ w - y) ** 2).sum()
+
+    def by_hand(y, w, x):
+        return 2 * x.T @ (x @ w - y)
+
+    shapes = {"w": (3,), "y": ("n",), "x": ("n", 3)}
+    assert sg.verify_functions(residual, by_hand, shapes, "w")["w"].status == "proved"
+    found = sg.verify_functions(residual, by_hand, shapes, "w", numeric=True)
+    assert found["w"].status == "proved"
+    with pytest.raises(sg.OptionError, match=r"`residual` takes `x`, `w`, `y` .* for `y`"):
+        sg.verify_functions(residual, by_hand, {"w": (3,), "x": ("n", 3)}, "w")
+    with pytest.raises(sg.OptionError, match="shapes are given for"):
+        sg.verify_functions(residual, by_hand, {**shapes, "t": ()}, "w")
+
+
+def test_more_names_of_sizes_than_there_are_generic_ones():
+    names = "abcdefgh"
+    shapes = {f"w{name}": (name,) for name in names}
+
+    def squares(*arrays):
+        return sum((array**2).sum() for array in arrays)
+
+    found = sg.verify_functions(
+        squares, lambda *arrays: tuple(2 * a for a in arrays), shapes, list(shapes)
+    )
+    assert {verdict.status for verdict in found.values()} == {"proved"}
+
+
 def test_a_loss_that_is_no_scalar():
     with pytest.raises(sg.ShapeError, match="upstream"):
         sg.verify_functions(lambda x: 2 * x, lambda x: x, {"x": (3,)}, "x")

@@ -6,7 +6,6 @@ circuit. The loss is differentiated there, and the ladder compares.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,6 +32,7 @@ from symgrad.verification.ladder import decide
 from symgrad.verification.problem import Problem, Range, TimeIsUp, deadline
 from symgrad.verification.results import TIMEOUT, joined
 from symgrad.verification.settings import GENERIC_SIZES, domains, sizes_for
+from symgrad.verification.signatures import arranged, parameters_of
 from symgrad.verification.verdict import (
     AGREES,
     PROVED,
@@ -64,9 +64,9 @@ def verify_functions(
             output, or a tuple of the output and a cache.
         grad: A function of the same arguments that returns a mapping by name, or a tuple in the
             order of `wrt`; with `upstream`, a backward pass of `(dout, cache)`.
-        shapes: For each argument of `loss`, in order: a shape (the argument is then traced), an
-            array or a number (then it is a constant), or a list or dictionary of these. A size
-            may be a name, `("n", 3)`: it is then given two generic values.
+        shapes: For each argument of `loss`, by its name or in order: a shape (the argument is
+            then traced), an array or a number (then it is a constant), or a list or dictionary of
+            these. A size may be a name, `("n", 3)`: it is then given two generic values.
         wrt: The name of an argument, or several; entries of an argument that is a dictionary by
             their keys.
         upstream: The name of the gradient at the output, `"dout"`.
@@ -282,7 +282,7 @@ def _loss_node(
     check: Callable[[], None],
 ) -> tuple[int, list[Any]]:
     """Call the loss; return its node, and the arguments of the gradient."""
-    value = call_traced(circuit, pair.loss, list(arguments.values()), check)
+    value = call_traced(circuit, pair.loss, arranged(pair.loss, arguments), check)
     if pair.upstream is None:
         nodes = nodes_of(value, circuit)
         if nodes.size != 1:
@@ -290,7 +290,7 @@ def _loss_node(
                 f"the loss returns {worded(nodes.shape)}, not a scalar; for a forward pass give "
                 'upstream="dout"'
             )
-        return int(nodes.ravel()[0]), list(arguments.values())
+        return int(nodes.ravel()[0]), arranged(pair.grad, arguments)
     output, *cache = value if isinstance(value, tuple) else (value,)
     nodes = nodes_of(output, circuit)
     made.tables.pop(pair.upstream, None)
@@ -373,25 +373,6 @@ def called(
     """
     given = {name: _as_traced(circuit, tables[name]) for name in parameters_of(claim, tables)}
     return nodes_of(call_traced(circuit, claim, [], check, keywords=given), circuit)
-
-
-def parameters_of(claim: Callable[..., Any], names: Mapping[str, Any]) -> list[str]:
-    """Return the names that a claim's parameters have; all where it takes any.
-
-    Raises:
-        OptionError: A parameter without a default that is no name of the loss.
-    """
-    try:
-        parameters = inspect.signature(claim).parameters.values()
-    except (TypeError, ValueError):
-        return list(names)
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return list(names)
-    for parameter in parameters:
-        missing = parameter.default is parameter.empty and parameter.name not in names
-        if missing and parameter.kind is not parameter.VAR_POSITIONAL:
-            raise unknown("parameter of the claim", parameter.name, names)
-    return [parameter.name for parameter in parameters if parameter.name in names]
 
 
 def _as_traced(circuit: Circuit, table: Any) -> Any:

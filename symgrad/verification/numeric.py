@@ -15,6 +15,7 @@ import numpy as np
 
 from symgrad.errors import DataError, OptionError
 from symgrad.verification.settings import GENERIC_SIZES
+from symgrad.verification.signatures import arranged
 from symgrad.verification.verdict import AGREES, REFUTED, Verdict, Witness
 
 #: Points, directions at each, and halvings of the step.
@@ -104,17 +105,17 @@ class _Run:
         return values if shape else float(values)
 
     def _gradient(self) -> Any:
-        arguments = copy.deepcopy(list(self.arguments.values()))
+        arguments = copy.deepcopy(self.arguments)
         if self.pair.upstream is None:
-            return self.pair.grad(*arguments)
-        value = self.pair.loss(*arguments)
+            return self.pair.grad(*arranged(self.pair.grad, arguments))
+        value = self.pair.loss(*arranged(self.pair.loss, arguments))
         output, *cache = value if isinstance(value, tuple) else (value,)
         self.upstream = self._numbers(np.shape(output), -np.inf, np.inf)
         return self.pair.grad(copy.deepcopy(self.upstream), *cache[:1])
 
     def _loss(self, arguments: Mapping[str, Any]) -> float:
         with np.errstate(all="ignore"):
-            value = self.pair.loss(*copy.deepcopy(list(arguments.values())))
+            value = self.pair.loss(*arranged(self.pair.loss, copy.deepcopy(arguments)))
         if self.pair.upstream is None:
             if np.size(value) != 1:
                 raise OptionError("the loss is no scalar; for a forward pass give upstream=")

@@ -15,10 +15,11 @@ from symgrad.formula import Formula
 from symgrad.gradient import Gradient
 from symgrad.shapes import name_of
 from symgrad.verification import claims
-from symgrad.verification.functions import called, of_other_shape, parameters_of
+from symgrad.verification.functions import called, of_other_shape
 from symgrad.verification.points import drawn
 from symgrad.verification.problem import Problem
 from symgrad.verification.settings import Setting
+from symgrad.verification.signatures import parameters_of
 from symgrad.verification.values import on_points
 from symgrad.verification.verdict import AGREES, REFUTED, Verdict, Witness
 
