@@ -39,15 +39,16 @@ def arranged(function: Callable[..., Any], given: Mapping[str, Any]) -> list[Any
     plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     names = [p.name for p in plain]
     required = [p.name for p in plain if p.default is p.empty]
-    takes = f"the function `{getattr(function, '__name__', 'the function')}` takes {listed(names)}"
+    name = getattr(function, "__name__", "function")
+    takes = f"`{name}` takes the arguments {listed(names)}"
     if all(name in names for name in given):
         missing = [name for name in required if name not in given]
     else:
         missing = required[len(given) :]
     if missing:
-        raise OptionError(f"{takes} as arguments; give a shape, or a value for {listed(missing)}, too")
+        raise OptionError(f"{takes}; give a shape or a value for {listed(missing)}, too")
     if len(given) > len(names):
-        raise OptionError(f"{takes} as arguments; shapes are given for {listed(given)}")
+        raise OptionError(f"{takes}; shapes are given for {listed(given)}")
     first = names[: len(given)]
     return [given[name] for name in first] if set(first) == set(given) else list(given.values())
 
