@@ -21,6 +21,7 @@ from symgrad.errors import (
     DataError,
     DivergenceError,
     OptionError,
+    ParseError,
     ShapeError,
     SymgradError,
     TraceError,
@@ -61,6 +62,7 @@ from symgrad.losses import (
     sse,
 )
 from symgrad.reading.formulas import trace
+from symgrad.reading.text import parse
 from symgrad.training import Fit, load, train
 from symgrad.verification import Kink, Verdict, Witness, verify, verify_functions
 
@@ -79,6 +81,7 @@ __all__ = [
     "Kink",
     "Network",
     "OptionError",
+    "ParseError",
     "Rule",
     "ShapeError",
     "Step",
@@ -112,6 +115,7 @@ __all__ = [
     "mae",
     "mish",
     "mse",
+    "parse",
     "relu",
     "selu",
     "sigmoid",

@@ -38,6 +38,19 @@ class TraceError(UnsupportedError):
     """Something in a traced Python function that cannot be read; the message names the line."""
 
 
+class ParseError(SymgradError, ValueError):
+    """Text that is no formula; the message shows the line and marks the column.
+
+    Attributes:
+        start: Where in the text it stopped making sense, counted from 0; None where that is not
+            known.
+    """
+
+    def __init__(self, message: str, start: int | None = None) -> None:
+        super().__init__(message)
+        self.start = start
+
+
 class DataError(SymgradError, ValueError):
     """Data that cannot be used: no samples, NaN, text where numbers belong."""
 

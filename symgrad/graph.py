@@ -20,6 +20,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symgrad import trees
 from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows
+from symgrad.operations import Operation, ScalarOperation
 from symgrad.shapes import Shape, Variable, name_of, numpy_shape, shape_of, worded
 from symgrad.softmax import LogSoftmax, Softmax
 
@@ -365,7 +366,10 @@ def _next_name(prefix: str, count: int, taken: set[str]) -> str:
 
 def _acts(node: Any) -> bool:
     """Tell whether a derivative refers to the node's value, as tanh' = 1 - tanh^2 does."""
-    heads = (sp.Function, Elementwise, sp.Inverse, sp.Determinant, Softmax, LogSoftmax)
+    heads = (
+        *(sp.Function, Elementwise, sp.Inverse, sp.Determinant, Softmax, LogSoftmax),
+        *(Operation, ScalarOperation),
+    )
     return isinstance(node, heads) and not isinstance(node, sp.Piecewise)
 
 

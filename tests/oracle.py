@@ -141,6 +141,48 @@ def softmax(a: ImmutableDenseMatrix, axis: int) -> ImmutableDenseMatrix:
     return table(a.rows, a.cols, lambda i, j: e[i, j] / Add(*e[i, :]))
 
 
+def place(places: Any, k: int) -> int:
+    """The index of the k-th place of a start, a count and a step."""
+    return size(places[0]) + k * size(places[2])
+
+
+def placed(a: Any, r: Any, c: Any, rows: Any, columns: Any) -> ImmutableDenseMatrix:
+    """Zeros, with the matrix at some places."""
+    where = {
+        (place(rows, i), place(columns, j)): a[i, j] for i in range(a.rows) for j in range(a.cols)
+    }
+    return table(r, c, lambda i, j: where.get((i, j), 0))
+
+
+def vstack(*parts: Any) -> ImmutableDenseMatrix:
+    """Matrices below each other."""
+    return ImmutableDenseMatrix.vstack(*parts)
+
+
+def every(a: Any, axis: Any, function: Callable[[list, int], Any]) -> ImmutableDenseMatrix:
+    """A function of every line along an axis, and of a place in it."""
+
+    def entry(i: int, j: int) -> Any:
+        return function(list(a[i, :]) if axis else list(a[:, j]), j if axis else i)
+
+    return table(a.rows, a.cols, entry)
+
+
+def along(a: Any, axis: Any, function: Callable[[list], Any]) -> ImmutableDenseMatrix:
+    """A function of every line along an axis."""
+    shape = (a.rows, 1) if axis else (1, a.cols)
+    return table(*shape, lambda i, j: function(list(a[i, :]) if axis else list(a[:, j])))
+
+
+def kronecker_blocks(whole: Any, factor: Any, left: Any) -> ImmutableDenseMatrix:
+    """Written by what defines it: the derivative of <whole, kron> by the other factor."""
+    other = named("_k", whole.rows // factor.rows, whole.cols // factor.cols)
+    pair = (factor, other) if left else (other, factor)
+    product = NODES["Kronecker"](*pair)
+    total = Add(*(a * b for a, b in zip(whole, product, strict=True)))
+    return other.applyfunc(lambda symbol: sympy.diff(total, symbol))
+
+
 NODES: dict[str, Callable[..., Value]] = {
     "MatAdd": lambda *terms: entrywise(Add, *terms),
     "MatMul": lambda *factors: reduce(operator.mul, factors),
@@ -161,6 +203,38 @@ NODES: dict[str, Callable[..., Value]] = {
     "SumRows": lambda a: table(1, a.cols, lambda _, j: Add(*a[:, j])),
     "SumColumns": lambda a: table(a.rows, 1, lambda i, _: Add(*a[i, :])),
     "Broadcast": broadcast,
+    "Slice": lambda a, rows, columns: table(
+        *(rows[1], columns[1]), lambda i, j: a[place(rows, i), place(columns, j)]
+    ),
+    "Placed": placed,
+    "Stacked": lambda *parts: (ImmutableDenseMatrix.hstack if parts[-1] else vstack)(*parts[:-1]),
+    "Tuple": sympy.Tuple,
+    "Reshaped": lambda a, r, c: ImmutableDenseMatrix(size(r), size(c), list(a)),
+    "Diagonal": lambda a: table(a.rows, 1, lambda i, _: a[i, i]),
+    "DiagonalMatrix": lambda a: table(a.rows, a.rows, lambda i, j: a[i] if i == j else 0),
+    "Triangle": lambda a, k, lower: table(
+        *a.shape, lambda i, j: a[i, j] if ((j - i <= k) if lower else (j - i >= k)) else 0
+    ),
+    "LogSumExp": lambda a, axis: along(a, axis, lambda xs: sympy.log(Add(*map(sympy.exp, xs)))),
+    "Extreme": lambda a, axis, sign: along(
+        a, axis, lambda xs: DEFINITIONS["Max" if sign > 0 else "Min"](*xs)
+    ),
+    "ProductAlong": lambda a, axis: along(a, axis, lambda xs: Mul(*xs)),
+    "OthersProduct": lambda a, axis: every(
+        a, axis, lambda xs, k: Mul(*(x for m, x in enumerate(xs) if m != k))
+    ),
+    "CumulativeSum": lambda a, axis, reverse: every(
+        a, axis, lambda xs, k: Add(*(xs[k:] if reverse else xs[: k + 1]))
+    ),
+    "Kronecker": lambda a, b: table(
+        *(a.rows * b.rows, a.cols * b.cols),
+        lambda i, j: a[i // b.rows, j // b.cols] * b[i % b.rows, j % b.cols],
+    ),
+    "KroneckerBlocks": kronecker_blocks,
+    "PseudoInverse": lambda a: (
+        inverse(a.T * a) * a.T if a.rows >= a.cols else a.T * inverse(a * a.T)
+    ),
+    "LogDeterminant": lambda a: sympy.log(DEFINITIONS["Abs"](a.det(method="laplace"))),
     "UnitMatrix": lambda r, c, row, column: table(r, c, lambda i, j: int((i, j) == (row, column))),
 }
 

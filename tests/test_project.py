@@ -30,6 +30,7 @@ ROOMS = (
     "facts",
     "matrices",
     "softmax",
+    "operations",
     "algebra",
     "spelling",
     "graph",

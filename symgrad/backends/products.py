@@ -63,6 +63,16 @@ class Emitter(IndexedEmitter):
         finally:
             self.inside = outer
 
+    def _operation(self, expr: Any) -> Code:
+        operands = [self._operand(matrix) for matrix in expr.matrices]
+        self.kernels.update(dict.fromkeys(expr.kernels))
+        layout = FULL if expr.is_Matrix else SCALAR
+        return Code(expr.source(operands, self.text), ATOM, layout)
+
+    def _operand(self, matrix: Any) -> str:
+        text = self.as_layout(matrix, FULL)
+        return text if text.isidentifier() else f"({text})"
+
     def _softmax(self, expr: Any) -> Code:
         code = self._exact(expr.matrix)
         if code.layout == (COLUMN if expr.axis else ROW):  # a single entry along the axis

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad import functions, trees
+from symgrad import functions, operations, trees
 from symgrad import graph as graphs
 from symgrad.backends.products import Emitter
 from symgrad.backends.source import identifiers
@@ -90,7 +90,7 @@ def _generated(
     symbols = made.symbols
     names = [*(v.name for v in made.inputs), *made.defined_names, *map(str, made.sizes)]
     outs = [f"result_{k}" for k in range(len(outputs))]
-    helpers = [*functions.FUNCTIONS, *KERNELS, *several.KERNELS]
+    helpers = [*functions.FUNCTIONS, *KERNELS, *several.KERNELS, *operations.KERNELS]
     chosen = identifiers(names, reserved=[*helpers, name, *RESERVED, *outs])
     held = graphs.layouts(made)
     known = {symbol: chosen[key] for key, symbol in symbols.items()}
@@ -117,7 +117,7 @@ def _generated(
 def _kernels(names: Iterable[str]) -> list[str]:
     """Return the sources of helper functions, each after those that it calls."""
     found = dict(functions.kernels_of(name for name in names if name in functions.FUNCTIONS))
-    own = {**KERNELS, **several.KERNELS}
+    own = {**KERNELS, **several.KERNELS, **operations.KERNELS}
     found.update({name: own[name] for name in names if name in own})
     return list(found.values())
 

@@ -28,6 +28,7 @@ from symgrad.matrices import (
     SumRows,
     UnitMatrix,
 )
+from symgrad.operations import Operation, ScalarOperation
 from symgrad.shapes import name_of
 from symgrad.softmax import LogSoftmax, Softmax
 
@@ -428,5 +429,7 @@ _METHODS: dict[Any, str] = {
     sp.OneMatrix: "_constant",
     sp.Identity: "_constant",
     UnitMatrix: "_unit",
+    Operation: "_operation",
+    ScalarOperation: "_operation",
     sp.matrices.immutable.ImmutableDenseMatrix: "_explicit",
 }

@@ -36,6 +36,9 @@ class StackedEmitter(Emitter):
     def _combined(self, parts: list[Code]) -> list[Code]:
         return parts
 
+    def _operation(self, expr: Any) -> Code:
+        raise UnsupportedError(f"no stacked form for `{expr.word}`")
+
     def _softmax(self, expr: Any) -> Code:
         # What is held as a 1-D array elsewhere is a stack of columns here.
         code = self._exact(expr.matrix)

@@ -60,6 +60,12 @@ class Nodes:
     def _print_SumColumns(self, expr: Any) -> str:
         return rf"{self._matrix_factor(expr.matrix)} \mathbf{{1}}"
 
+    def _print_Operation(self, expr: Any) -> str:
+        return str(expr._latex(self))
+
+    def _print_ScalarOperation(self, expr: Any, exp: Any = None) -> str:
+        return str(expr._latex(self, exp=exp))
+
     def _print_Trace(self, expr: Any) -> str:
         if expr.arg.shape == (1, 1):
             return str(self._print(expr.arg))

@@ -156,6 +156,6 @@ def writes(*heads: type) -> Callable[[Write], Write]:
 
 
 # The writers register themselves.
-from symgrad.lowering import matrices, scalars  # noqa: E402
+from symgrad.lowering import matrices, operations, scalars  # noqa: E402
 
-__all__ = ["SizedNode", "Writer", "lowered", "matrices", "scalars", "table"]
+__all__ = ["SizedNode", "Writer", "lowered", "matrices", "operations", "scalars", "table"]

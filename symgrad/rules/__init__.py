@@ -6,8 +6,8 @@ its adjoint, and the local derivative apart from g. `value` is a name for the
 node's own value, so that tanh' is 1 - a^2 and nothing is computed twice.
 
 The adjoint of a variable has the variable's own shape. To add a rule, decorate
-a generator with `derivative_rule` in one of the tables `scalars`, `indexed`
-and `matrices`; the tests differentiate its example by it and compare with the
+a generator with `derivative_rule` in one of the tables `scalars`, `indexed`,
+`matrices` and `operations`; the tests differentiate its example by it and compare with the
 oracle.
 """
 
@@ -124,4 +124,4 @@ def partial(expression: Any, variable: Any) -> Any:
 
 
 # The tables of rules register themselves.
-from symgrad.rules import indexed, matrices, scalars  # noqa: E402, F401
+from symgrad.rules import indexed, matrices, operations, scalars  # noqa: E402, F401

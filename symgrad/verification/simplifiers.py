@@ -18,7 +18,6 @@ from typing import Any
 
 import sympy as sp
 
-import symgrad
 from symgrad.circuit import Circuit
 from symgrad.circuit import kinds as ops
 from symgrad.lowering.raising import raised
@@ -118,7 +117,7 @@ def _asked(differences: list[Any], check: Callable[[], None]) -> bool:
 
 def _path() -> str:
     """Return where the process finds symgrad and its packages: where this one found them."""
-    own = str(Path(symgrad.__file__).parent.parent)
+    own = str(Path(__file__).resolve().parent.parent.parent)
     return os.pathsep.join([own, *(part for part in sys.path if part)])
 
 

@@ -1,0 +1,526 @@
+"""sg.parse: text means what it means in NumPy, is never run, and errors show the place."""
+
+import ast
+import os
+import random
+import time
+
+import numpy as np
+import pytest
+import scipy.special
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import symgrad as sg
+from symgrad.reading.text.grammar import RANKS, Node, statements
+from symgrad.reading.text.words import WORDS
+
+SHAPES = {"X": (3, 4), "A": (3, 3), "S": (3, 3), "x": (3,), "y": (3,), "t": ()}
+RANDOM = np.random.default_rng(7)
+ARRAYS = {name: RANDOM.normal(size=shape) for name, shape in SHAPES.items()}
+ARRAYS["S"] = ARRAYS["S"] @ ARRAYS["S"].T + np.eye(3)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+#: What NumPy does not have under these names.
+BESIDES = {
+    "sigmoid": sigmoid,
+    "logistic": sigmoid,
+    "expit": sigmoid,
+    "step": lambda z: np.heaviside(z, 0),
+    "relu": lambda z: np.maximum(z, 0),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
+    "log1pexp": lambda z: np.log(1 + np.exp(z)),
+    "leaky_relu": lambda z: np.where(z > 0, z, z / 100),
+    "elu": lambda z: np.where(z > 0, z, np.exp(z) - 1),
+    "selu": lambda z: 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * (np.exp(z) - 1)),
+    "silu": lambda z: z * sigmoid(z),
+    "swish": lambda z: z * sigmoid(z),
+    "mish": lambda z: z * np.tanh(np.log(1 + np.exp(z))),
+    "softsign": lambda z: z / (1 + abs(z)),
+    "hardtanh": lambda z: np.clip(z, -1, 1),
+    "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1),
+    "log_sigmoid": lambda z: np.log(sigmoid(z)),
+    "gelu": lambda z: z * (1 + scipy.special.erf(z / np.sqrt(2))) / 2,
+    "gelu_tanh": lambda z: z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))) / 2,
+    "erf": scipy.special.erf,
+    "erfc": scipy.special.erfc,
+    "xlogy": scipy.special.xlogy,
+    "softmax": scipy.special.softmax,
+    "log_softmax": scipy.special.log_softmax,
+    "logsumexp": scipy.special.logsumexp,
+    "logdet": lambda a: np.linalg.slogdet(a)[1],
+    "pinv": np.linalg.pinv,
+    "flatten": np.ravel,
+    "inv": np.linalg.inv,
+    "det": np.linalg.det,
+    "solve": np.linalg.solve,
+    "norm": np.linalg.norm,
+    "matrix_power": np.linalg.matrix_power,
+}
+NAMES = {**{name: getattr(np, name, None) for name in WORDS}, **BESIDES, "np": np, "pi": np.pi}
+
+
+def by_numpy(text, arrays=ARRAYS):
+    """Python's own value of a text that this file wrote."""
+    return eval(text, {**NAMES, **arrays})
+
+
+def by_symgrad(text, shapes=SHAPES, arrays=ARRAYS):
+    formula = sg.parse(text, shapes)
+    function = sg.compile(formula)
+    return function(**{name: arrays[name] for name in formula.inputs})
+
+
+def means_the_same(text):
+    wanted, found = by_numpy(text), by_symgrad(text)
+    assert np.shape(found) == np.shape(wanted), text
+    assert sg.parse(text, SHAPES).shape == np.shape(wanted), text
+    return np.allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_functions_are_numpys(name):
+    assert means_the_same(WORDS[name].example)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X @ X.T @ x",
+        "x @ A",
+        "x @ A @ y",
+        "x @ y * x",
+        "x * A + y",
+        "A * x",
+        "A + x[:, None] * y[None, :]",
+        "t * X - X * t / 2",
+        "-X**2",
+        "(-X)**2",
+        "2**-1 * x",
+        "abs(x)**2**0.5",
+        "x - y - x + y * 2 / 4 * 3",
+        "-x**2 + +x",
+        "1 / (1 + np.exp(-X))",
+        "np.linalg.inv(S) @ x",
+        "(X > 0) * X",
+        "where((X > 0) & (X < 1) | ~(X <= 2), X, -X)",
+        "where(X == X, 1, 0) + where(X != X, 1, 0)",
+        "where(x > y, x, y)",
+        "X.sum(axis=0) + X.mean()",
+        "X.T.sum(axis=-1)",
+        "sum(X, axis=(0, 1))",
+        "X - X.mean(axis=0)",
+        "X / norm(X, axis=1, keepdims=True)",
+        "X.sum(keepdims=True) * A[0, 0]",
+        "x.sum(keepdims=True) * y",
+        "A[1, -1] * x[0] + x[-3]",
+        "x[None] * A",
+        "[1, 2, 3] * x",
+        "np.array([[1, 2, 3], [4, 5, 6]]) @ A",
+        "sum(x) / 3 + t",
+        "3.5 * x + 1e-2 - .5 + 1_0",
+        "pi * x",
+        "maximum(x, sum(y))",
+        "where(x > mean(x), 1, 0)",
+        "X * sum(X**2)",
+        "X ** sum(x > 0)",
+        "std(x) + var(X, ddof=1)",
+    ],
+)
+def test_operators_are_numpys(text):
+    assert means_the_same(text)
+
+
+def test_definitions_keep_their_names():
+    loss = sg.parse("Z = X @ w + b; P = sigmoid(Z)\nmean((P - y)**2)", {**SHAPES, "w": 4, "b": ()})
+    assert [str(symbol) for symbol, _ in loss.graph][:2] == ["Z", "P"]
+    assert sg.parse("a = x + 1\nb = a * a  # the last one\n", SHAPES).output.name == "b"
+
+
+def test_without_shapes_all_names_are_scalars():
+    loss = sg.parse("(tanh(w*z + b) - y)**2", assumptions={"z": "positive"}, parameters=["w", "b"])
+    assert loss.parameters == ("w", "b")
+    assert loss.inputs["z"].symbol.is_positive
+    by_hand = sp.sympify("2*(tanh(w*z + b) - y)*(1 - tanh(w*z + b)**2)*z")
+    assert sg.verify(loss, "w", by_hand).status == "proved"
+
+
+def test_sizes_are_read_off_arrays():
+    loss = sg.parse("sum((X @ w - y)**2) / (2 * n)", {"X": ("n", "d"), "w": "d", "y": "n"})
+    value, grads = sg.compile(loss, wrt=["w"])(X=ARRAYS["X"], w=np.ones(4), y=ARRAYS["y"])
+    apart = ARRAYS["X"] @ np.ones(4) - ARRAYS["y"]
+    assert np.isclose(value, apart @ apart / 6)
+    assert np.allclose(grads["w"], ARRAYS["X"].T @ apart / 3)
+
+
+# ------------------------------------------------------------------- grammar
+
+
+def shape_of_python(node):
+    """A tree of Python's parser, brackets and operators alone."""
+    if isinstance(node, ast.BinOp):
+        return (type(node.op).__name__, shape_of_python(node.left), shape_of_python(node.right))
+    if isinstance(node, ast.UnaryOp):
+        return (type(node.op).__name__, shape_of_python(node.operand))
+    if isinstance(node, ast.Compare):
+        (op,), (right,) = node.ops, node.comparators
+        return (type(op).__name__, shape_of_python(node.left), shape_of_python(right))
+    if isinstance(node, ast.Call):
+        return ("call", *map(shape_of_python, [node.func, *node.args]))
+    if isinstance(node, ast.Attribute):
+        return ("." + node.attr, shape_of_python(node.value))
+    return node.id if isinstance(node, ast.Name) else str(node.value)
+
+
+OPERATORS = dict(
+    zip(
+        ["|", "^", "&", "+", "-", "*", "/", "@", "//", "%", "**"],
+        [
+            "BitOr",
+            "BitXor",
+            "BitAnd",
+            "Add",
+            "Sub",
+            "Mult",
+            "Div",
+            "MatMult",
+            "FloorDiv",
+            "Mod",
+            "Pow",
+        ],
+        strict=True,
+    )
+)
+OPERATORS |= {"==": "Eq", "!=": "NotEq", "<": "Lt", "<=": "LtE", ">": "Gt", ">=": "GtE"}
+SIGNS = {"-": "USub", "+": "UAdd", "~": "Invert", "not": "Not"}
+
+
+def shape_of_ours(node: Node):
+    if node.kind == "chain":
+        result = shape_of_ours(node.parts[0])
+        for operator, part in zip(node.value, node.parts[1:], strict=True):
+            result = (OPERATORS[operator.text], result, shape_of_ours(part))
+        return result
+    if node.kind == "power":
+        return ("Pow", *map(shape_of_ours, node.parts))
+    if node.kind == "sign":
+        return (SIGNS[node.value], shape_of_ours(node.parts[0]))
+    if node.kind == "call":
+        return ("call", *map(shape_of_ours, node.parts))
+    if node.kind == "attribute":
+        return ("." + node.value, shape_of_ours(node.parts[0]))
+    return node.value
+
+
+def _joined(parts):
+    return st.tuples(parts, st.sampled_from([o for rank in RANKS[3:] for o in rank]), parts).map(
+        " ".join
+    )
+
+
+texts = st.recursive(
+    st.sampled_from(["x", "y", "z_1", "2", "30"]),
+    lambda parts: st.one_of(
+        _joined(parts),
+        st.tuples(parts, parts).map("**".join),
+        st.tuples(st.sampled_from(["-", "+", "~", "not "]), parts).map(
+            lambda p: f"({p[0]}{p[1]})" if p[0] == "not " else "".join(p)
+        ),
+        parts.map(lambda p: f"({p})"),
+        parts.map(lambda p: f"f({p}, x)"),
+        parts.map(lambda p: f"({p}).T"),
+        st.tuples(parts, parts).map(lambda p: f"({p[0]}) < ({p[1]})"),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts)
+def test_the_grammar_is_pythons(text):
+    tree = ast.parse(text, mode="eval").body
+    if any(isinstance(n, ast.Compare) and len(n.ops) > 1 for n in ast.walk(tree)):
+        with pytest.raises(sg.ParseError, match="chain"):
+            statements(text)
+        return
+    ((_, node),) = statements(text)
+    assert shape_of_ours(node) == shape_of_python(tree)
+
+
+# -------------------------------------------------------------------- errors
+
+HOSTILE = {
+    "import": "__import__('os').system('touch hacked')",
+    "dunder": "().__class__.__bases__[0].__subclasses__()",
+    "dunder of an input": "X.__class__",
+    "lambda": "(lambda: 1)()",
+    "comprehension": "[x for x in y]",
+    "walrus": "(x := 2)",
+    "f-string": "f'{x}'",
+    "statement": "import os",
+    "exec": "exec('1')",
+    "getattr": "getattr(x, 'T')",
+    "power": "9**9**9**9",
+    "power of a fraction": "(9/7)**(9**9)",
+    "power of a negative exponent": "9**-(9**9)",
+    "product of powers": "9**6000 * 9**6000",
+    "digits": "1" * 100_000,
+    "exponent": "1e999999999",
+    "parentheses": "(" * 1_000_000,
+    "balanced parentheses": "(" * 500_000 + ")" * 500_000,
+    "brackets": "[" * 100_000,
+    "calls": "exp(" * 100_000,
+    "signs": "-" * 100_000 + "x",
+    "powers": "x" + "**x" * 100_000,
+    "attributes": "X" + ".T" * 100_000,
+    "indices": "x" + "[0]" * 100_000,
+    "nots": "not " * 100_000 + "x",
+    "names": "x " * 100_000,
+    "a long name": "x" * 900_000,
+    "look-alike letters": "ехр(x)",  # noqa: RUF001
+    "full-width letters": "ｅｘｐ(x)",  # noqa: RUF001
+    "zero width": "x​y",
+    "null": "x\0y",
+    "too long": "x+" * 600_000 + "x",
+    "starred": "exp(*x)",
+    "quotation": "'''",
+    "bytes": "b'x'",
+    "complex": "1j * x",
+    "matrix power": "matrix_power(A, 10**9)",
+    "many powers": "(" * 30 + "x" + ")**99" * 30 + "**x**99**99**99",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_one_clear_error(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start = time.monotonic()
+    with pytest.raises(sg.SymgradError) as caught:
+        sg.parse(HOSTILE[name], SHAPES)
+    # A second is the promise; the test allows for a busy machine.
+    assert time.monotonic() - start < 5
+    assert len(str(caught.value)) < 800
+    assert not list(tmp_path.iterdir())
+
+
+def test_honest_length_is_no_hostility():
+    text = " + ".join(f"{k} * tanh(w * x_{k})" for k in range(1, 101)) + " + w * x_1" * 10_000
+    loss = sg.parse(text)
+    assert len(loss.inputs) == 101
+    terms = " + ".join(f"w**2 * {k}" for k in range(10_000))
+    assert sg.gradient(sg.parse(terms), "w").sympy == 2 * 49_995_000 * sp.Symbol("w", real=True)
+
+
+ERRORS = {
+    "X +": (sg.ParseError, 4, "found the end"),
+    "x ! y": (sg.ParseError, 3, "!="),
+    "Q * 2": (sg.ParseError, 1, "unknown name `Q`"),
+    "2 * tanhh(X)": (sg.ParseError, 5, "did you mean `tanh`"),
+    "X @ X": (sg.ShapeError, 3, "inner sizes 4 and 3"),
+    "1 + X * A": (sg.ShapeError, 7, "do not broadcast"),
+    "sum(X, axis=2)": (sg.OptionError, 1, "axis is one of"),
+    "sum(X, axes=1)": (sg.OptionError, 1, "no `axes`"),
+    "sum()": (sg.OptionError, 1, "`a` is missing"),
+    "X.foo": (sg.ParseError, 3, "unknown attribute"),
+    "X.sum": (sg.ParseError, 3, "call it"),
+    "exp": (sg.ParseError, 1, "call it"),
+    "x = 1; y": (sg.ParseError, 1, "defined already"),
+    "exp = 1; exp": (sg.ParseError, 1, "has a meaning"),
+    "x\ny + 1": (sg.ParseError, 1, "last line"),
+    "log(-1)": (sg.UnsupportedError, 1, "no real value"),
+    "x / 0": (sg.UnsupportedError, 3, "division by zero"),
+    "x < y < t": (sg.ParseError, 7, "chain"),
+    "x // y": (sg.UnsupportedError, 3, "jumps"),
+    "A[3, 0]": (sg.ShapeError, 2, "outside"),
+    "A[0, 0, 0]": (sg.OptionError, 2, "3 indices"),
+    "x[t]": (sg.OptionError, 2, "integer"),
+    "inv(X)": (sg.ShapeError, 1, "square"),
+    "x(2)": (sg.ParseError, 1, "no function"),
+    "'fro' + x": (sg.OptionError, 1, "'fro'"),
+    "": (sg.ParseError, 1, "no expression"),
+    "X\n + (A * \n x": (sg.ParseError, None, "found the end"),
+}
+
+
+@pytest.mark.parametrize("text", ERRORS)
+def test_errors_point_at_the_column(text):
+    kind, column, words = ERRORS[text]
+    with pytest.raises(kind) as caught:
+        sg.parse(text, SHAPES)
+    assert words in str(caught.value)
+    if column is not None:
+        assert f"column {column}:" in str(caught.value)
+        assert str(caught.value).endswith(" " * (column + 1) + "^")
+
+
+def test_bad_declarations():
+    with pytest.raises(sg.OptionError, match="has a meaning"):
+        sg.parse("exp + 1", {"exp": ()})
+    with pytest.raises(sg.OptionError, match="size"):
+        sg.parse("m * 2", {"n": "m"})
+    with pytest.raises(sg.OptionError, match="name of an input and of a size"):
+        sg.parse("sum(n)", {"n": "n"})
+    with pytest.raises(sg.OptionError, match="unknown parameter"):
+        sg.parse("x + 1", parameters=["w"])
+    with pytest.raises(sg.OptionError, match="unknown input"):
+        sg.parse("x + 1", assumptions={"w": "positive"})
+    with pytest.raises(sg.ParseError, match="str"):
+        sg.parse(sp.Symbol("x"))
+
+
+# ------------------------------------------------------------- random texts
+
+#: How many random texts are compared; the nightly run takes ten thousand.
+COUNT = int(os.environ.get("SYMGRAD_RANDOM_TEXTS", "500"))
+LEAVES = {(3, 4): ["X"], (3, 3): ["A", "S"], (3,): ["x", "y"], (): ["t", "2", "0.5", "-1"]}
+SAFE = ["tanh", "sin", "cos", "sigmoid", "softplus", "arctan", "relu", "abs", "erf", "square"]
+AXES = {(3, 4): [(0, (4,)), (1, (3,))], (3, 3): [(0, (3,)), (1, (3,))]}
+
+
+class Texts:
+    """Random texts of a given shape, with values everywhere."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def text(self, shape, depth):
+        if depth <= 0 or self.random.random() < 0.1:
+            return self.leaf(shape)
+        kinds = [self.one, self.one, self.two, self.two, self.broadcast, self.choice]
+        if shape == ():
+            kinds += [self.reduced, self.reduced, self.scalar]
+        else:
+            kinds += [self.product, self.product, self.along]
+        return self.random.choice(kinds)(shape, depth - 1)
+
+    def leaf(self, shape):
+        known = LEAVES.get(shape)
+        if known is None:
+            return {(4,): "X[0]", (4, 3): "X.T", (4, 4): "(X.T @ X)"}[shape]
+        return self.random.choice(known)
+
+    def one(self, shape, depth):
+        inner = self.text(shape, depth)
+        pick = self.random.randrange(6)
+        if pick == 0:
+            return f"(-{inner})"
+        if pick == 1:
+            return f"log(1 + exp({inner} / 4))"
+        if pick == 2:
+            return f"sqrt(1 + ({inner})**2)"
+        return f"{self.random.choice(SAFE)}({inner})"
+
+    def two(self, shape, depth):
+        first, second = self.text(shape, depth), self.text(shape, depth)
+        return self.random.choice(
+            [
+                f"({first} + {second})",
+                f"({first} - {second})",
+                f"({first}) * ({second})",
+                f"({first}) / (1 + ({second})**2)",
+                f"maximum({first}, {second})",
+                f"(2 + tanh({first}))**(sin({second}))",
+            ]
+        )
+
+    def broadcast(self, shape, depth):
+        full = self.text(shape, depth)
+        smaller = {(): (), (3,): (), (4,): (), (3, 4): (4,), (3, 3): (3,)}.get(shape, ())
+        small = self.text(smaller, depth)
+        operator = self.random.choice([" + ", " - ", " * "])
+        pair = [f"({full})", f"({small})"]
+        self.random.shuffle(pair)
+        return f"({operator.join(pair)})"
+
+    def choice(self, shape, depth):
+        a, b, c = (self.text(shape, depth - 1) for _ in range(3))
+        return f"where({a} > {b}, {c}, {a})"
+
+    def product(self, shape, depth):
+        inner = self.random.choice([3, 4])
+        first = (shape[0], inner) if shape[0] in (3, 4) else None
+        second = (inner, *shape[1:])
+        return f"({self.text(first, depth)}) @ ({self.text(second, depth)})"
+
+    def along(self, shape, depth):
+        full = self.text(shape, depth)
+        if len(shape) == 1:
+            axis, wide = (1, (3, 4)) if shape == (3,) else (0, (3, 4))
+            word = self.random.choice(["sum", "mean"])
+            return f"{word}({self.text(wide, depth)}, axis={axis})"
+        word = self.random.choice(["softmax({}, axis={})", "({0} - mean({0}, {1}, keepdims=True))"])
+        return word.format(full, self.random.randrange(2))
+
+    def reduced(self, shape, depth):
+        inner = self.text(self.random.choice([(3, 4), (3, 3), (3,)]), depth)
+        return self.random.choice(["sum({})", "mean({})", "sum(({})**2)", "norm(1 + {})"]).format(
+            inner
+        )
+
+    def scalar(self, shape, depth):
+        return self.random.choice(
+            [
+                f"({self.text((3,), depth)}) @ ({self.text((3,), depth)})",
+                f"trace({self.text((3, 3), depth)})",
+                f"log(det(S + ({self.text((3, 3), 0)})**2))",
+                f"x @ solve(S, {self.text((3,), depth)})",
+            ]
+        )
+
+
+#: Small steps are for functions that oscillate, large ones for those that hardly change.
+STEPS = (1e-3, 1e-4, 1e-5, 3e-6)
+
+
+def by_differences(text, name, step):
+    """The gradient of NumPy's own value, by differences of the fourth order."""
+    result = np.zeros(SHAPES[name])
+    for place in np.ndindex(*SHAPES[name]):
+
+        def value(by, place=place):
+            moved = np.array(ARRAYS[name])
+            moved[place] += by
+            return by_numpy(text, {**ARRAYS, name: moved})
+
+        result[place] = (
+            8 * (value(step) - value(-step)) - (value(2 * step) - value(-2 * step))
+        ) / (12 * step)
+    return result
+
+
+def close_to_differences(text, name, grads, step):
+    wanted = by_differences(text, name, step)
+    scale = np.max(np.abs(wanted)) + abs(by_numpy(text)) * 1e-7 / step
+    return np.allclose(grads[name], wanted, rtol=1e-4, atol=1e-6 * scale + 1e-9)
+
+
+CHUNKS = 10
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_random_texts_are_right_or_refused(chunk):
+    compared = tried = 0
+    for seed in range(chunk, COUNT, CHUNKS):
+        text = Texts(seed).text((), 4)
+        tried += 1
+        try:
+            loss = sg.parse(text, SHAPES)
+            if not loss.inputs:
+                tried -= 1
+                continue
+            names = list(loss.inputs)
+            value, grads = sg.compile(loss, wrt=names)(**{n: ARRAYS[n] for n in names})
+        except sg.UnsupportedError:
+            continue
+        with np.errstate(all="ignore"):
+            assert np.allclose(value, by_numpy(text), rtol=1e-9, equal_nan=True), (seed, text)
+            for name in names:
+                steps = (close_to_differences(text, name, grads, step) for step in STEPS)
+                assert any(steps), (seed, name, text)
+        compared += 1
+    assert compared >= 0.9 * tried
