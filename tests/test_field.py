@@ -1,5 +1,6 @@
 """Evaluation in a prime field: identities hold there, and nothing else does."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -149,7 +150,7 @@ def test_expansion_keeps_and_a_change_shows(first, second):
 
 
 def test_square_roots_and_inverses():
-    for prime in PRIMES:
+    for prime in itertools.chain(*PRIMES):
         assert prime.p % 16 == 9
         assert sp.isprime(prime.p)
         random = np.random.default_rng(7)
@@ -164,20 +165,20 @@ def test_square_roots_and_inverses():
         assert pow(prime.eighth_root, 4, prime.p) == prime.p - 1
         fifth = prime.odd_root(values, 5)
         assert (prime.power(fifth, 5) == values).all()
-    cubes = [prime.odd_root(values, 3) is None for prime in PRIMES]
+    cubes = [prime.odd_root(values, 3) is None for prime in PRIMES[3]]
     assert cubes == [False, True]
 
 
 @given(st.integers(-20_000, 20_000), st.integers(1, 1000))
 def test_small_rationals_are_read_back(numerator, denominator):
     number = Fraction(numerator, denominator)
-    for prime in PRIMES:
+    for prime in itertools.chain(*PRIMES):
         assert rational(prime.of(number), prime.p) == number
 
 
 def test_relations_are_found_and_only_those():
     random = np.random.default_rng(5)
-    prime = PRIMES[0]
+    prime = PRIMES[0][0]
     p = np.uint64(prime.p)
     first, second, third = random.integers(1, prime.p, (3, 80), dtype=np.uint64)
     relations = Relations(prime)
@@ -195,12 +196,12 @@ def test_degrees_bound_what_they_count():
     # (x^3 + 1)/(x + y)^2 has the numerator 3 and the denominator 2.
     circuit = Circuit()
     at = {s: circuit.variable(s.name) for s in (x, y)}
-    run = Evaluation(PRIMES[0], 100)
+    run = Evaluation(PRIMES[0][0], 100)
     nodes = run.take(circuit, [lowered(circuit, (x**3 + 1) / (x + y) ** 2, at)])
     assert log2_of_degree(run, nodes) == pytest.approx(np.log2(5) + 1)
     # The same denominator twice counts once.
     twice = lowered(circuit, x / (x + y) + y / (x + y) + 1 / (x + y), at)
-    run = Evaluation(PRIMES[0], 100)
+    run = Evaluation(PRIMES[0][0], 100)
     assert log2_of_degree(run, run.take(circuit, [twice])) <= 3
 
 

@@ -1,5 +1,8 @@
 """Claims made to be accepted although they are wrong, and right ones that are easily refused."""
 
+import contextlib
+import time
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -225,3 +228,117 @@ def test_masks_of_whole_numbers_take_no_fractions():
             sg.verify_functions(loss, grad, {"x": (4,)}, "x")
     right = sg.verify_functions(loss, lambda x: (x > 0).astype(int) * 1.0, {"x": (4,)}, "x")
     assert right["x"].status == "proved"
+
+
+# ---------------------------------------- what a second pair of eyes broke, and must stay whole
+
+SQUARE_ROOT = sp.sqrt(x**2 - 20 * x + 100)  # |x - 10|
+TINY = R(1, 10**70)
+ROOT, SINE = sp.sqrt(1 - sp.cos(2 * x)), sp.sqrt(2) * sp.sin(x)
+GAMMA_ZERO = sp.gamma(x + 1) - x * sp.gamma(x)
+RELUS = sp.Max(0, x) + sp.Max(0, y) + sp.Max(0, z)
+P1, P2 = 2147433929, 2147422489
+ERFC_SLOPE = -2 * sp.exp(-(x**2)) / sp.sqrt(sp.pi)
+
+
+def _always_one(s):
+    inner = sp.Piecewise((1, sp.floor(s) + sp.Abs(s) < 1), (0, True))
+    return 1 - 2 * sp.Piecewise((inner, sp.floor(s) + sp.Abs(s) > 2), (0, True))
+
+
+def _cases(value, condition, other):
+    return sp.Piecewise((value, condition), (other, True))
+
+
+LOGS = _cases(sp.log(x + 1), x > -1, 1) * _cases(sp.log(y + 1), y > -1, 2)
+WRONG_ON_A_REGION = {
+    "a root that is zero for x > 10": (
+        *(y * _cases(1, sp.Eq(SQUARE_ROOT, x - 10), 0), y, sp.Integer(0)),
+    ),
+    "its square": (y * _cases(1, (SQUARE_ROOT - x + 10) ** 2 > 0, 0), y, sp.Integer(1)),
+    "its sign": (*(y * sp.sign(SQUARE_ROOT - x + 10), y, _cases(1, SQUARE_ROOT - x + 10 > 0, -1)),),
+    "a root of a square in disguise": (
+        *(y * _cases(2, ROOT > SINE, 1), y, sp.Piecewise((1, ROOT < SINE), (2, True))),
+    ),
+    "what is zero without looking like it": (
+        sp.Piecewise(
+            *((x, sp.And(x > 5, GAMMA_ZERO > 0)), (x, sp.And(x > 5, -GAMMA_ZERO > 0)), (0, True))
+        )
+        + x**2,
+        x,
+        2 * x + _cases(1, x > 5, 0),
+    ),
+    "an identity as a condition": (
+        x**2,
+        x,
+        2 * x
+        + _cases(1, sp.And(x > 5, sp.Eq(sp.sin(x) ** 2 + sp.cos(x) ** 2, 1, evaluate=False)), 0),
+    ),
+    "all relus off": (x**2 + y**2 * z**2, x, 2 * x + TINY * x * _cases(0, RELUS > 0, 1)),
+    "branches compared with one that cannot be": (
+        *(x**2 + y**2 * z**2, x, 2 * x + TINY * (_always_one(x) + _always_one(y)) * x),
+    ),
+    "a logarithm of the other branch": (
+        LOGS * z,
+        z,
+        LOGS + TINY * (sp.sqrt(sp.expand((x + 1) ** 2 * (y + 1) ** 2)) - (x + 1) * (y + 1)),
+    ),
+    "a multiple of two primes": (x**2, x, 2 * x + R(P1 * P2, 10**80) * x),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ON_A_REGION)
+def test_wrong_on_a_region_is_not_proved(name):
+    assert sg.verify(*WRONG_ON_A_REGION[name]).status != "proved"
+
+
+@pytest.mark.parametrize(
+    ("loss", "variable", "claim"),
+    [
+        (y * sp.Max(0, sp.erfc(x)), x, y * ERFC_SLOPE),
+        (y * sp.Max(0, 1 - sp.erf(x)), x, y * ERFC_SLOPE),
+        (y * sp.Abs(1 - sp.erf(x)), x, y * ERFC_SLOPE),
+        (_cases(x**2, 1 - sp.erf(x**6) > 0, x), x, 2 * x),
+        (sp.sqrt((x + 1) ** 2) + sp.log(x + 1), x, 1 + 1 / (x + 1)),
+        (sp.exp(sp.log(x + 2) / 2) ** 2 * y, y, x + 2),
+    ],
+    ids=str,
+)
+def test_right_where_digits_run_out_is_not_refuted(loss, variable, claim):
+    assert sg.verify(loss, variable, claim).status != "refuted"
+
+
+def test_one_prime_is_not_enough_beside_what_is_unprovable():
+    loss = x**2 + y**2 + z**2 + sp.gamma(w + 1) + w**2
+    wrong = 2 * x + R(P1, 10**80) * x
+    hidden = 2 * w + w * sp.gamma(w) * sp.polygamma(0, w + 1)
+    claims = {"x": wrong, "y": 2 * y, "z": 2 * z, "w": hidden}
+    verdicts = sg.verify(loss, [x, y, z, w], claims)
+    assert verdicts["x"].status == "agrees"
+    assert verdicts["y"].status == "proved"
+
+
+def test_determinants_with_pivots_that_are_zero_in_disguise():
+    table = sp.ImmutableMatrix(
+        [[x + 1, x, x**2, 1], [2 * x + 2, 2 * x, x, 3 * x], [x, x**2, x + 5, x], [1, x, x, x**3]]
+    )
+    claim = sp.diff(table.det(method="berkowitz"), x)
+    assert sg.verify(sp.Determinant(table), x, claim).status == "proved"
+
+
+def test_deep_choices_keep_the_time_limit():
+    def loss(v):
+        for _ in range(9):
+            v = np.maximum(v * 1.01, 0.5 * np.sum(v)) - 0.1 * np.abs(v)
+        return np.sum(v)
+
+    start = time.monotonic()
+    with contextlib.suppress(sg.SymgradError):
+        sg.verify_functions(loss, lambda v: np.ones_like(v), {"v": (3,)}, "v", timeout=3)
+    assert time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize("claim", [np.zeros((1, 1, 1)), np.array("a")])
+def test_arrays_that_are_no_claims(claim):
+    with pytest.raises(sg.SymgradError):
+        sg.verify(x**2, x, claim)

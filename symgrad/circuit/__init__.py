@@ -18,7 +18,6 @@ import sympy as sp
 from symgrad.circuit import signs
 from symgrad.circuit.kinds import (
     ADD,
-    ANALYTIC,
     AND,
     CALL,
     CONSTANT,
@@ -38,10 +37,13 @@ from symgrad.circuit.kinds import (
     Undefined,
 )
 from symgrad.circuit.numbers import exact, is_rounded
+from symgrad.circuit.traits import Traits, traits_of
 from symgrad.errors import UnsupportedError
 
 #: Powers of numbers with more bits than this are refused.
 MOST_BITS = 100_000
+#: Products of more factors are not merged with others.
+MOST_FACTORS = 40
 
 
 class Circuit:
@@ -64,8 +66,10 @@ class Circuit:
     ) -> None:
         self.almost_everywhere = almost_everywhere
         self.discrete = discrete
-        self._analytic: list[bool] = []
-        self._nonnegative: list[bool] = []
+        self.traits: list[Traits] = []
+        #: Nodes that were taken as not zero almost everywhere.
+        self.assumed: set[int] = set()
+        self._with_own_variable: dict[int, bool] = {}
         self.nodes: list[Node] = []
         self._known: dict[Node, int] = {}
 
@@ -79,44 +83,44 @@ class Circuit:
         if found is None:
             found = self._known[node] = len(self.nodes)
             self.nodes.append(node)
-            self._analytic.append(self._is_analytic(node))
-            self._nonnegative.append(self._is_nonnegative(node))
+            self.traits.append(traits_of(self, *node))
         return found
-
-    def _is_analytic(self, node: Node) -> bool:
-        if node.kind == VARIABLE:
-            return node.value not in self.discrete
-        if node.kind == SELECT or (node.kind == CALL and node.value not in ANALYTIC):
-            return False
-        return all(self._analytic[arg] for arg in node.args)
-
-    def _is_nonnegative(self, node: Node) -> bool:
-        if node.kind == NUMBER:
-            return bool(node.value >= 0)
-        if node.kind == POWER and node.value.numerator % 2 == 0:
-            return True
-        if node.kind in (ADD, MULTIPLY, POWER):
-            return all(self._nonnegative[arg] for arg in node.args)
-        if node.kind == SELECT:
-            return all(self._nonnegative[arg] for arg in node.args[1:])
-        return node.kind == EXP
 
     def analytic(self, node: int) -> bool:
         """Tell whether a node is zero nowhere but on a null set, unless it is zero everywhere.
 
-        An analytic function is; so is a sum with a variable of its own, as a bias is.
+        See `symgrad.circuit.traits`; sums with a variable of their own, as a bias is, are so, too.
         """
-        kind, args, _ = self.nodes[node]
-        if self._analytic[node] or kind != ADD:
-            return self._analytic[node]
+        known = self.traits[node]
+        if known.single or known.real:
+            return True
+        node = self.with_coefficient(node)[1] or node
+        if self.nodes[node].kind != ADD:
+            return False
+        if node not in self._with_own_variable:
+            self._with_own_variable[node] = self._has_own_variable(node)
+        return self._with_own_variable[node]
+
+    def _has_own_variable(self, node: int) -> bool:
+        args = self.nodes[node].args
         for term in args:
             _, rest = self.with_coefficient(term)
-            if rest is not None and self.nodes[rest].kind == VARIABLE and self._analytic[rest]:
+            if rest is not None and self.nodes[rest].kind == VARIABLE and self.traits[rest].single:
                 others = self.variables(arg for arg in args if arg != term)
                 if self.nodes[rest].value not in others:
-                    self._analytic[node] = True
                     return True
         return False
+
+    def zero_on_null_set(self, node: int) -> bool:
+        """Tell whether a node may be taken as not zero: it is analytic, and noted in `assumed`.
+
+        Whoever proves with this circuit looks afterwards whether that is not zero everywhere.
+        """
+        if not self.almost_everywhere or not self.analytic(node):
+            return False
+        if not self.traits[node].positive and self.nodes[node].kind != NUMBER:
+            self.assumed.add(node)
+        return True
 
     # ------------------------------------------------------------ leaves
 
@@ -232,7 +236,8 @@ class Circuit:
     def _flattened(self, factors: Iterable[int]) -> Iterator[int]:
         for factor in factors:
             kind, args, _ = self.nodes[factor]
-            if kind == MULTIPLY:
+            # Long products stay apart, so that a chain of slopes is linear in its length.
+            if kind == MULTIPLY and len(args) <= MOST_FACTORS:
                 yield from args
             else:
                 yield factor
@@ -270,7 +275,7 @@ class Circuit:
         elif (
             kind == POWER
             and value.denominator % 2 == 0
-            and not (self.almost_everywhere or self._nonnegative[args[0]])
+            and not (self.almost_everywhere or self.traits[args[0]].nonnegative)
         ):
             pass  # (u^(1/2))^2 = u where u >= 0: elsewhere it is nothing
         elif kind == POWER and value * exponent == 1:
@@ -355,11 +360,6 @@ class Circuit:
 
     def zero(self, node: int) -> int:
         """Return the condition node = 0."""
-        known = self.as_number(node)
-        if known is not None:
-            return self.false if known else self.true
-        if self.almost_everywhere and self.analytic(node):
-            return self.false
         return signs.zero(self, node)
 
     def negation(self, condition: int) -> int:

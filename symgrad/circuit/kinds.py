@@ -29,10 +29,6 @@ class Node(NamedTuple):
     value: Any = None
 
 
-#: Opaque functions that are analytic where they are defined.
-ANALYTIC = (sp.erf, sp.erfi, sp.atan, sp.asin, sp.acos, sp.gamma, sp.loggamma, sp.polygamma)
-
-
 class Undefined(sp.Function):
     """No value at all: a division by zero, or a Piecewise where no condition holds."""
 

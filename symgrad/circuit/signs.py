@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from symgrad.circuit.kinds import ADD, EXP, MULTIPLY, NUMBER, POSITIVE, POWER, SELECT, ZERO
@@ -17,9 +18,11 @@ Condition = Callable[["Circuit", int], int]
 MOST_FACTORS = 4
 #: The sign of a sum with so many choices is looked at branch by branch.
 MOST_CHOICES = 2
+#: So many choices inside each other are looked at: each doubles the conditions.
+DEEPEST = 4
 
 
-def positive(circuit: Circuit, node: int) -> int:
+def positive(circuit: Circuit, node: int, depth: int = 0) -> int:
     """Return the condition node > 0, with what does not change the sign left out.
 
     >>> from symgrad.circuit import Circuit
@@ -32,7 +35,7 @@ def positive(circuit: Circuit, node: int) -> int:
     if known is not None:
         return circuit.true if known > 0 else circuit.false
     kind, args, value = circuit.nodes[node]
-    if kind == EXP or (kind == ADD and _is_positive(circuit, node)):
+    if circuit.traits[node].positive:
         return circuit.true
     if kind == MULTIPLY:
         kept = _signed_factors(circuit, args)
@@ -47,44 +50,23 @@ def positive(circuit: Circuit, node: int) -> int:
             return positive(circuit, compared)
     terms = _terms(circuit, node)
     choices = [term for term in terms if _is_choice(circuit, term)]
-    if kind in (ADD, MULTIPLY) and 0 < len(choices) <= MOST_CHOICES:
-        return _of_sum_with_choice(circuit, terms, choices[0], positive)
+    if kind in (ADD, MULTIPLY) and 0 < len(choices) <= MOST_CHOICES and depth < DEEPEST:
+        return _of_sum_with_choice(circuit, terms, choices[0], partial(positive, depth=depth + 1))
     if kind == SELECT:
         # A choice is positive where the chosen branch is: relu(z) > 0 where z > 0.
-        return _by_branch(circuit, node, positive)
+        return _by_branch(circuit, node, partial(positive, depth=depth))
     if kind == POWER and value.denominator % 2 == 1 and value.numerator % 2 == 1:
         return positive(circuit, args[0])
-    if kind == POWER and circuit.almost_everywhere and circuit.analytic(node):
+    even_root = kind == POWER and value.denominator % 2 == 0 and value > 0
+    if even_root and circuit.zero_on_null_set(args[0]):
         return circuit.true
-    if circuit.almost_everywhere and circuit.analytic(node) and _leads_negative(circuit, node):
+    if _leads_negative(circuit, node):
         flipped = circuit.negative(node)
-        if _is_positive(circuit, flipped):
+        if circuit.traits[flipped].positive:
             return circuit.false
-        return circuit.negation(circuit.node(POSITIVE, (flipped,)))
+        if circuit.zero_on_null_set(node):
+            return circuit.negation(circuit.node(POSITIVE, (flipped,)))
     return circuit.node(POSITIVE, (node,))
-
-
-def _is_positive(circuit: Circuit, node: int, depth: int = 3) -> bool:
-    """Tell whether a node is positive at sight: sums and products of what is, and of squares."""
-    kind, args, value = circuit.nodes[node]
-    if kind in (EXP, NUMBER) or not depth:
-        return kind == EXP or (kind == NUMBER and value > 0)
-    if kind == MULTIPLY:
-        return all(_is_positive(circuit, arg, depth - 1) for arg in args)
-    if kind == POWER:
-        return _is_positive(circuit, args[0], depth - 1)
-    if kind != ADD:
-        return False
-    rest = [arg for arg in args if not _is_square(circuit, arg)]
-    return bool(rest) and all(_is_positive(circuit, arg, depth - 1) for arg in rest)
-
-
-def _is_square(circuit: Circuit, node: int) -> bool:
-    """Tell whether a node is a positive multiple of an even power."""
-    factor, rest = circuit.with_coefficient(node)
-    kind, _, value = circuit.nodes[node if rest is None else rest]
-    even = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
-    return even and value > 0 and factor > 0
 
 
 def _compared_exponentials(circuit: Circuit, terms: tuple[int, ...]) -> int | None:
@@ -117,9 +99,7 @@ def _signed_factors(circuit: Circuit, args: tuple[int, ...]) -> list[int]:
         square = kind == POWER and value.denominator == 1 and value.numerator % 2 == 0
         if kind == NUMBER and abs(value) != 1:
             kept.append(circuit.number(1 if value > 0 else -1))
-        elif not (
-            kind == EXP or (square and circuit.almost_everywhere and circuit.analytic(factor))
-        ):
+        elif not (circuit.traits[factor].positive or (square and circuit.zero_on_null_set(factor))):
             kept.append(factor)
     return kept if kept else [circuit.number(1)]
 
@@ -167,7 +147,7 @@ def _of_sum_with_choice(
     return _by_branch(circuit, choice if rest is None else rest, of_sum)
 
 
-def zero(circuit: Circuit, node: int) -> int:
+def zero(circuit: Circuit, node: int, depth: int = 0) -> int:
     """Return the condition node = 0, branch by branch and factor by factor.
 
     >>> from symgrad.circuit import Circuit
@@ -177,23 +157,22 @@ def zero(circuit: Circuit, node: int) -> int:
     >>> zero(circuit, relu) == circuit.negation(circuit.positive(x))
     True
     """
-    kind, args, value = circuit.nodes[node]
-    if kind == EXP:
+    known = circuit.as_number(node)
+    if known is not None:
+        return circuit.false if known else circuit.true
+    if circuit.traits[node].positive or circuit.zero_on_null_set(node):
         return circuit.false
+    kind, args, value = circuit.nodes[node]
     if kind == SELECT:
-        return _by_branch(circuit, node, _is_zero)
+        return _by_branch(circuit, node, partial(zero, depth=depth))
     if kind == MULTIPLY:
         return circuit.either(*(circuit.zero(arg) for arg in args))
     if kind == POWER:
         return circuit.zero(args[0]) if value > 0 else circuit.false
     choices = [arg for arg in args if kind == ADD and _is_choice(circuit, arg)]
-    if 0 < len(choices) <= MOST_CHOICES:
-        return _of_sum_with_choice(circuit, args, choices[0], _is_zero)
+    if 0 < len(choices) <= MOST_CHOICES and depth < DEEPEST:
+        return _of_sum_with_choice(circuit, args, choices[0], partial(zero, depth=depth + 1))
     return circuit.node(ZERO, (node,))
-
-
-def _is_zero(circuit: Circuit, node: int) -> int:
-    return circuit.zero(node)
 
 
 def root_of_product(circuit: Circuit, base: int, exponent: Fraction) -> int:

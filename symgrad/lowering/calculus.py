@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sympy as sp
@@ -12,7 +12,12 @@ from symgrad.circuit.kinds import ADD, CALL, COS, EXP, LOG, MULTIPLY, POWER, SEL
 from symgrad.lowering import lowered
 
 
-def gradient(circuit: Circuit, output: int, variables: Sequence[int]) -> list[int]:
+def gradient(
+    circuit: Circuit,
+    output: int,
+    variables: Sequence[int],
+    check: Callable[[], None] = lambda: None,
+) -> list[int]:
     """Differentiate a node by variables, in one sweep from the output back.
 
     A choice passes the derivative to the branch that is taken; conditions have none.
@@ -22,7 +27,7 @@ def gradient(circuit: Circuit, output: int, variables: Sequence[int]) -> list[in
     >>> gradient(circuit, circuit.multiply(x, x), [x]) == [circuit.scale(2, x)]
     True
     """
-    below = set(variables)
+    below, wanted = set(variables), set(variables)
     active = []
     for node in circuit.cone([output]):
         if node in below or not below.isdisjoint(circuit.nodes[node].args):
@@ -30,8 +35,9 @@ def gradient(circuit: Circuit, output: int, variables: Sequence[int]) -> list[in
             active.append(node)
     adjoints: dict[int, list[int]] = {output: [circuit.number(1)]}
     for node in reversed(active):
-        if node not in adjoints or node in variables:
+        if node not in adjoints or node in wanted:
             continue
+        check()
         adjoint = circuit.add(*adjoints.pop(node))
         for argument, local in _locals(circuit, node, below):
             adjoints.setdefault(argument, []).append(_passed(circuit, adjoint, local))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial, reduce
 from typing import Any
 
@@ -44,6 +45,8 @@ def product(circuit: Circuit, first: Table, second: Table) -> Table:
 
 #: Determinants and inverses up to this size are written by minors, which never divide by a pivot.
 BY_EXPANSION = 3
+#: Larger ones up to this size by traces of powers, without a pivot, too.
+BY_TRACES = 9
 
 
 def determinant(circuit: Circuit, matrix: Table) -> int:
@@ -59,6 +62,8 @@ def determinant(circuit: Circuit, matrix: Table) -> int:
             for j in range(n)
         )
         return circuit.add(*parts)
+    if n <= BY_TRACES:
+        return _by_traces(circuit, matrix)[0]
     rows = matrix.copy()
     sign = _eliminate(circuit, rows, below=True)
     return circuit.scale(sign, circuit.multiply(*np.diag(rows))) if sign else circuit.number(0)
@@ -67,6 +72,28 @@ def determinant(circuit: Circuit, matrix: Table) -> int:
 def _minor(circuit: Circuit, matrix: Table, i: int, j: int) -> int:
     """Return the determinant of a table without its row i and column j."""
     return determinant(circuit, np.delete(np.delete(matrix, i, 0), j, 1))
+
+
+def _by_traces(circuit: Circuit, matrix: Table) -> tuple[int, Table]:
+    """Return the determinant and the adjugate, by the algorithm of Faddeev and Leverrier.
+
+    With M_1 = I and c_k = -tr(A M_k)/k, M_(k+1) = A M_k + c_k I: the c_k are the coefficients of
+    the characteristic polynomial, by Newton's identities. So A M_n = -c_n I, by Cayley's theorem
+    that a matrix is a zero of it. Only integers are divided by: an entry that is zero without
+    looking like it does no harm.
+    """
+    n = matrix.shape[0]
+    identity = table((n, n), lambda i, j: circuit.number(int(i == j)))
+    current, coefficient = identity, circuit.number(1)
+    for k in range(1, n + 1):
+        whole = product(circuit, matrix, current)
+        coefficient = circuit.scale(Fraction(-1, k), circuit.add(*np.diag(whole)))
+        if k < n:
+            shift = [circuit.multiply(coefficient, entry) for entry in identity.flat]
+            current = entrywise(circuit.add, whole, np.reshape(shift, (n, n)))
+    sign = (-1) ** (n + 1)
+    adjugate = entrywise(lambda entry: circuit.scale(sign, entry), current)
+    return circuit.scale(-sign, coefficient), adjugate
 
 
 def _eliminate(circuit: Circuit, rows: Table, *, below: bool) -> int:
@@ -101,7 +128,7 @@ def solution(circuit: Circuit, matrix: Table, right: Table) -> Table:
         UnsupportedError: The matrix is singular, whatever the variables are.
     """
     n = matrix.shape[0]
-    if n <= BY_EXPANSION:
+    if n <= BY_TRACES:
         return product(circuit, inverse(circuit, matrix), right)
     rows = np.concatenate([matrix, right], axis=1)
     if not _eliminate(circuit, rows, below=False):
@@ -116,12 +143,17 @@ def inverse(circuit: Circuit, matrix: Table) -> Table:
         UnsupportedError: The matrix is singular, whatever the variables are.
     """
     n = matrix.shape[0]
-    if n > BY_EXPANSION:
+    if n > BY_TRACES:
         identity = table((n, n), lambda i, j: circuit.number(int(i == j)))
         return solution(circuit, matrix, identity)
-    whole = determinant(circuit, matrix)
+    if n > BY_EXPANSION:
+        whole, adjugate = _by_traces(circuit, matrix)
+    else:
+        whole, adjugate = determinant(circuit, matrix), None
     if circuit.as_number(whole) == 0:
         raise UnsupportedError(SINGULAR)
+    if adjugate is not None:
+        return entrywise(lambda part: circuit.divide(part, whole), adjugate)
 
     def entry(i: int, j: int) -> int:
         part = circuit.scale((-1) ** (i + j), _minor(circuit, matrix, j, i))

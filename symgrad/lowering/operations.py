@@ -22,6 +22,11 @@ def _operation(write: Writer, node: Any) -> Any:
     return table(value.shape, lambda i, j: lowered(write.circuit, value[i, j], inner))
 
 
+@writes(sp.Tuple)
+def _options(write: Writer, node: Any) -> Any:
+    return node  # the places of a slice: the operation puts sizes into them
+
+
 def _stand_ins(nodes: Table, inner: dict[Any, int]) -> Any:
     """Return an explicit matrix of symbols, and note which node each stands for."""
     rows, columns = np.shape(nodes)

@@ -26,6 +26,8 @@ def _square(circuit: Circuit, value: Any) -> Any:
 def _over_batch(circuit: Circuit, rule: Any, *arrays: Any) -> Any:
     """Apply a rule for matrices to each of the matrices in the last two axes."""
     batch = np.broadcast_shapes(*(a.shape[:-2] for a in arrays))
+    if 0 in batch:
+        raise refusal("linear algebra of no matrices")
     wide = [np.broadcast_to(a, batch + a.shape[-2:]) for a in arrays]
     if not batch:
         return rule(circuit, *wide)

@@ -109,7 +109,7 @@ def _evaluated(circuit: Circuit, node: int, values: Mapping[int, Any], how: _How
     if undefined:
         return NAN, min(undefined)
     if kind == ops.NUMBER:
-        return _rounded(mpmath.mpf(value.numerator) / value.denominator, ZERO, unit)
+        return _of_fraction(value, unit)
     if kind == ops.VARIABLE:
         return _of_variable(how.point[value], unit)
     if kind == ops.CONSTANT and isinstance(value, sp.Float):
@@ -131,20 +131,38 @@ def _rounded(number: Any, error: Any, unit: Any) -> Ball:
         return (number.real, error) if number.imag == 0 else UNDEFINED
     if not mpmath.isfinite(number):
         return UNDEFINED
-    if not error and _is_short(number):
-        return number, error
     return number, error + abs(number) * unit
 
 
-def _is_short(number: Any) -> bool:
-    """Tell whether a number has so few digits that nothing was rounded off."""
-    return bool(number._mpf_[3] < mpmath.mp.prec // 2)
+def _bits(number: Any) -> tuple[int, int]:
+    """Return the exponent of the last binary digit, and the number of digits."""
+    _, _, exponent, count = number._mpf_
+    return int(exponent), int(count)
+
+
+def _sum_is_exact(first: Any, second: Any) -> bool:
+    """Tell whether a sum has so few digits that nothing is rounded off."""
+    if not first or not second:
+        return True
+    (low, few), (high, more) = sorted([_bits(first), _bits(second)])
+    return bool(max(low + few, high + more) + 1 - low <= mpmath.mp.prec)
+
+
+def _product_is_exact(*factors: Any) -> bool:
+    return bool(sum(_bits(factor)[1] for factor in factors) <= mpmath.mp.prec)
 
 
 def _of_variable(number: Any, unit: Any) -> Ball:
     if isinstance(number, Fraction):
-        return _rounded(mpmath.mpf(number.numerator) / number.denominator, ZERO, unit)
+        return _of_fraction(number, unit)
     return mpmath.mpf(number), ZERO
+
+
+def _of_fraction(number: Fraction, unit: Any) -> Ball:
+    power_of_two = number.denominator & (number.denominator - 1) == 0
+    value = mpmath.mpf(number.numerator) / number.denominator
+    exact = power_of_two and number.numerator.bit_length() <= mpmath.mp.prec
+    return (value, ZERO) if exact else _rounded(value, ZERO, unit)
 
 
 def _sign(kind: str, ball: Ball, settle: bool) -> Any:
@@ -171,6 +189,10 @@ def _logic(kind: str, parts: list[Any]) -> Any:
 def _sum(terms: list[Ball], unit: Any) -> Ball:
     total, error = terms[0]
     for number, own in terms[1:]:
+        exact = not error and not own and mpmath.isfinite(total + number)
+        if exact and _sum_is_exact(total, number):
+            total += number
+            continue
         total, error = _rounded(total + number, error + own, unit)
     return total, error
 
@@ -178,6 +200,9 @@ def _sum(terms: list[Ball], unit: Any) -> Ball:
 def _product(factors: list[Ball], unit: Any) -> Ball:
     total, error = factors[0]
     for number, own in factors[1:]:
+        if not error and not own and _product_is_exact(total, number):
+            total *= number
+            continue
         error = abs(total) * own + abs(number) * error + error * own
         total, error = _rounded(total * number, error, unit)
     return total, error
@@ -199,7 +224,7 @@ def _power(ball: Ball, exponent: Fraction, unit: Any) -> Ball:
     else:
         value = mpmath.root(base, exponent.denominator) ** int(exponent.numerator)
     size = max(1, abs(int(exponent.numerator)))
-    if not error and whole and _is_short(value):
+    if not error and whole and not negative and _product_is_exact(*[base] * min(size, 10_000)):
         return value, ZERO
     if abs(base) <= 2 * error:
         return value, (abs(base) + error) ** int(exponent) + abs(value)

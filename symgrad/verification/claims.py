@@ -56,6 +56,10 @@ def lines_of(claim: Any, name: str) -> Lines:
 def _expression(claim: Any) -> Any:
     if isinstance(claim, Formula):
         return claim.sympy
+    if isinstance(claim, np.ndarray) and claim.ndim == 0:
+        claim = claim.item()
+    if isinstance(claim, np.ndarray) and claim.ndim > 2:
+        raise UnsupportedError(f"a claim has at most two axes, this array has {claim.ndim}")
     if isinstance(claim, (np.ndarray, float)):
         claim = sp.ImmutableMatrix(claim) if isinstance(claim, np.ndarray) else sp.Float(claim)
     expression = trees.as_sympy(claim, "a gradient as SymPy, a Formula or ordered definitions")

@@ -29,7 +29,7 @@ def possible(circuit: Circuit, conditions: list[tuple[int, bool]]) -> bool:
     for node, positive in conditions:
         row = _linear(circuit, node, names)
         # What is not analytic may be zero on a region: then u > 0 fails there.
-        strict = positive or circuit.analytic(node)
+        strict = positive or (circuit.analytic(node) and circuit.as_number(node) is None)
         rows.append((row if positive else -row) >= (slack if strict else 0))
     for node, name in names.items():
         if circuit.nodes[node].kind == ops.EXP:

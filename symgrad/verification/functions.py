@@ -267,7 +267,7 @@ def _problems(pair: Pair, sizes: Mapping[str, int], check: Callable[[], None]) -
     leaves = {name: _leaves(name, value) for name, value in wanted.items()}
     returned = pair.by_name(call_traced(circuit, pair.grad, given, check))
     order = [int(node) for parts in leaves.values() for part in parts for node in part.flat]
-    slopes = dict(zip(order, gradient(circuit, loss, order), strict=True))
+    slopes = dict(zip(order, gradient(circuit, loss, order, check), strict=True))
     return {
         name: _problem(name, leaves[name], returned[name], slopes, loss, circuit, made)
         for name in pair.wrt

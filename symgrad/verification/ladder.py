@@ -7,12 +7,14 @@ docs/concepts/verification.md.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import mpmath
 
+from symgrad.circuit.kinds import CALL, EXP
 from symgrad.errors import UnsupportedError
 from symgrad.verification import proof as proofs
 from symgrad.verification import simplifiers
@@ -25,6 +27,7 @@ from symgrad.verification.verdict import AGREES, PROVED, REFUTED, Kink, Witness
 #: Working precisions in digits; the higher ones are for values in which most digits cancel.
 PRECISIONS = (60, 300, 1500)
 ROUNDED = "equal as far as constants with 15 digits and more tell, which are known by rounding"
+UNCERTIFIED = "a condition depends on the sign of what is zero at all points, by its numbers"
 #: Values up to this saturate nothing.
 ORDINARY = 4.0
 #: Relative differences below this are none.
@@ -125,9 +128,12 @@ class _Climb:
             return self._with(AGREES, "points")
         if self.form is not None and self.form():
             return self._with(PROVED, "normal form")
-        if proofs.almost_everywhere(self.problem):
+        proof = proofs.almost_everywhere(self.problem)
+        if proof.equal and self._certified(proof, places):
             return self._with(PROVED, "same form")
         proof = proofs.prove(self.problem, self.check)
+        if not self._certified(proof, places):
+            proof = replace(proof, equal=False, reason=UNCERTIFIED, places=None)
         if proof.equal:
             return replace(self._with(PROVED, "prime field"), log2_bound=proof.log2_bound)
         # A form that differs refutes nothing: it buys more points.
@@ -144,6 +150,21 @@ class _Climb:
         agrees = self._with(AGREES, "points")
         notes = (*agrees.notes, f"no proof: {proof.reason}")
         return replace(agrees, log2_bound=proof.log2_bound, places=proof.places, notes=notes)
+
+    def _certified(self, proof: proofs.Proof, places: Sequence[int]) -> bool:
+        """Tell whether what a proof took as not zero almost everywhere is not zero somewhere."""
+        assert self.found is not None
+        for circuit, nodes in proof.assumed:
+            left = set(nodes)
+            for number in places:
+                if not left:
+                    break
+                point = defaultdict(lambda: 0.37, point_of(self.found, number))
+                values = balls(circuit, left, point, PRECISIONS[0], check=self.check)
+                left = {n for n, (v, error) in values.items() if not abs(v) > error}
+            if left:
+                return False
+        return True
 
     def _with(self, status: str, method: str) -> Outcome:
         notes = (ROUNDED,) if self.problem.has_rounded_constants and status == AGREES else ()
@@ -163,6 +184,13 @@ class _Climb:
         return None
 
 
+def _is_algebraic(problem: Problem) -> bool:
+    """Tell whether nothing grows faster than powers: then what is tiny is zero."""
+    cone = problem.circuit.cone(problem.outputs)
+    fast = (EXP, CALL)
+    return not any(problem.circuit.nodes[node].kind in fast for node in cone)
+
+
 def differences(
     problem: Problem, point: Mapping[str, Any], check: Callable[[], None] = lambda: None
 ) -> list[int] | None:
@@ -176,7 +204,8 @@ def differences(
     found: list[int] = []
     for digits in PRECISIONS:
         # Among values of size one, what 1500 digits do not tell from zero is zero.
-        settle = digits == PRECISIONS[-1] and all(abs(v) <= ORDINARY for v in point.values())
+        ordinary = all(abs(v) <= ORDINARY for v in point.values()) or _is_algebraic(problem)
+        settle = digits == PRECISIONS[-1] and ordinary
         values = balls(problem.circuit, problem.outputs, point, digits, check=check, settle=settle)
         needed = [values[node] for node in (*problem.derived, *problem.defined)]
         if any(mpmath.isnan(number) and not error for number, error in needed):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from symgrad.circuit import Circuit
 from symgrad.circuit import kinds as ops
@@ -34,6 +36,7 @@ class Proof:
         branches: How many combinations of signs were tried; 1 where they did not matter.
         reason: Why there is no proof.
         places: The pairs that are not known to be equal; None where that is all of them.
+        assumed: Circuits, each with nodes that were taken as not zero almost everywhere.
     """
 
     equal: bool
@@ -41,14 +44,15 @@ class Proof:
     branches: int = 1
     reason: str = ""
     places: tuple[int, ...] | None = None
+    assumed: tuple[tuple[Circuit, frozenset[int]], ...] = ()
 
 
-def almost_everywhere(problem: Problem) -> bool:
+def almost_everywhere(problem: Problem) -> Proof:
     """Tell whether both sides are one form, once conventions at kinks are left aside."""
     target = Circuit(almost_everywhere=True, discrete=problem.discrete)
     images = target.copy(problem.circuit, [*problem.derived, *problem.claimed])
     half = len(problem.derived)
-    return images[:half] == images[half:]
+    return Proof(images[:half] == images[half:], assumed=((target, frozenset(target.assumed)),))
 
 
 def prove(problem: Problem, check: Callable[[], None]) -> Proof:
@@ -58,23 +62,46 @@ def prove(problem: Problem, check: Callable[[], None]) -> Proof:
         TimeIsUp: By `check`.
     """
     reasons: list[str] = []
-    found: Proof | None = None
-    for prime in PRIMES:
+    found: list[Proof] = []
+    # A number may be a multiple of one prime: where one is that large, both must agree.
+    wanted = 2 if _has_large_numbers(problem) else 1
+    for prime in primes_for(problem):
         try:
-            proof = _prove(problem, prime, check)
+            found.append(_prove(problem, prime, check))
         except Undecided as error:
             reasons.append(str(error))
-            continue
         except RecursionError:
             reasons.append("too deep")
-            continue
-        # A number may be a multiple of one prime: where one is that large, both must agree.
-        if not proof.equal or not _has_large_numbers(problem):
-            return proof
-        if found is not None:
-            return proof
-        found = proof
-    return found or Proof(False, reason=reasons[0])
+        if len(found) == wanted:
+            break
+    return _both(found) if found else Proof(False, reason=reasons[0])
+
+
+def _both(found: Sequence[Proof]) -> Proof:
+    """Join what two primes say: only what both prove is proved."""
+    first = next((proof for proof in found if not proof.equal), found[0])
+    unknown = any(proof.places is None and not proof.equal for proof in found)
+    places = sorted({place for proof in found for place in proof.places or ()})
+    return replace(
+        first,
+        log2_bound=max(proof.log2_bound for proof in found),
+        places=None if unknown or first.equal else tuple(places),
+        assumed=tuple(each for proof in found for each in proof.assumed),
+    )
+
+
+def primes_for(problem: Problem) -> tuple[Prime, Prime]:
+    """Choose one prime of each kind by a digest of the problem.
+
+    So that no claim is made of numbers that vanish modulo the primes, as one could be for primes
+    that never change; and equal problems have equal verdicts.
+    """
+    digest = hashlib.sha256()
+    for node in problem.circuit.cone(problem.outputs):
+        kind, args, value = problem.circuit.nodes[node]
+        digest.update(f"{kind}{args}{value};".encode())
+    at = digest.digest()[0] % len(PRIMES)
+    return PRIMES[at]
 
 
 def _has_large_numbers(problem: Problem) -> bool:
@@ -87,22 +114,24 @@ def _prove(problem: Problem, prime: Prime, check: Callable[[], None]) -> Proof:
     outputs = [node for pair in zip(problem.derived, problem.claimed, strict=True) for node in pair]
     run = evaluated(problem.circuit, outputs, prime, {}, check, problem.discrete)
     if not run.differing:
-        return Proof(True, run.log2_bound)
+        return Proof(True, run.log2_bound, assumed=run.assumed)
     atoms = run.evaluation.atoms
     bound, places = run.log2_bound, run.places
     if not atoms:
-        return Proof(False, bound, reason=DIFFERS, places=places)
+        return Proof(False, bound, reason=DIFFERS, places=places, assumed=run.assumed)
     groups = independent(run.evaluation.circuit, run.differing, run.evaluation.atom_numbers())
     if not groups:
         # There are conditions, but what differs depends on none of them.
-        return Proof(False, bound, reason=DIFFERS, places=places)
+        return Proof(False, bound, reason=DIFFERS, places=places, assumed=run.assumed)
     many = f"{len(atoms)} conditions have too many combinations to try each"
     proof = Proof(False, bound, reason=many)
     # Group by group first; conditions that exclude each other across groups need all at once.
     for choice in (groups, [tuple(range(len(atoms)))]):
         if not proof.equal and sum(2 ** len(group) for group in choice) <= MOST_RUNS:
             proof = _by_branches(run, choice, prime, check)
-    return proof if proof.equal else replace(proof, log2_bound=bound, places=places)
+    if proof.equal:
+        return replace(proof, assumed=(*run.assumed, *proof.assumed))
+    return replace(proof, log2_bound=bound, places=places, assumed=run.assumed)
 
 
 @dataclass(frozen=True)
@@ -120,6 +149,12 @@ class Run:
     differing: list[int]
     places: tuple[int, ...]
     log2_bound: float
+
+    @property
+    def assumed(self) -> tuple[tuple[Circuit, frozenset[int]], ...]:
+        """What was taken as not zero almost everywhere."""
+        circuit = self.evaluation.circuit
+        return ((circuit, frozenset(circuit.assumed)),)
 
 
 def evaluated(
@@ -198,6 +233,7 @@ def _by_branches(
     circuit, signs = first.evaluation.circuit, first.evaluation.atom_signs()
     bound, branches = first.log2_bound, 1
     found = 0
+    assumed: dict[Any, None] = {}
     for group in groups:
         for combination in itertools.product([True, False], repeat=len(group)):
             check()
@@ -211,17 +247,22 @@ def _by_branches(
                 run = evaluated(circuit, first.differing, prime, truths, check, circuit.discrete)
             except Impossible:
                 # It may be the signs outside the group that these exclude.
-                if len(groups) > 1 and possible(circuit, _held(first, chosen)):
+                base = len(groups) > 1 and all(combination)
+                if base or (len(groups) > 1 and possible(circuit, _held(first, chosen))):
                     return Proof(False, branches=branches, reason=EXCLUDED)
                 continue
             bound = max(bound, run.log2_bound)
+            assumed |= dict.fromkeys(run.assumed)
+            if run.differing and len(groups) > 1 and all(combination):
+                # All groups are compared with this one: it must be equal, possible or not.
+                return Proof(False, branches=branches, reason=EXCLUDED)
             if run.differing:
                 own = [node for node, (number, _) in signs.items() if number in chosen]
                 fixed = [run.evaluation.fixed[node] for node in own if node in run.evaluation.fixed]
                 found += possible(run.evaluation.circuit, fixed)
     if found:
         return Proof(False, branches=branches, reason=DIFFERS_IN_BRANCHES.format(found))
-    return Proof(True, bound + math.log2(branches), branches)
+    return Proof(True, bound + math.log2(branches), branches, assumed=tuple(assumed))
 
 
 def _held(first: Run, chosen: Mapping[int, bool]) -> list[tuple[int, bool]]:

@@ -50,20 +50,8 @@ from symgrad.verification.field.generators import (
     Undecided,
 )
 from symgrad.verification.field.modular import Lanes, Prime, Relations, rational
+from symgrad.verification.field.order import positive_arguments, roots_last
 from symgrad.verification.field.radicals import even_root, radical
-
-
-def _roots_last(source: Circuit, outputs: Iterable[int]) -> list[int]:
-    """Order nodes so that those without a square root come first: a root may be one of them."""
-    with_root: set[int] = set()
-    parts: tuple[list[int], list[int]] = ([], [])
-    for node in source.cone(outputs):
-        kind, args, value = source.nodes[node]
-        is_root = kind == ops.POWER and value.denominator == 2
-        if is_root or any(arg in with_root for arg in args):
-            with_root.add(node)
-        parts[node in with_root].append(node)
-    return parts[0] + parts[1]
 
 
 class Evaluation:
@@ -101,6 +89,8 @@ class Evaluation:
         self._by_square: dict[int, list[int]] = defaultdict(list)
         self._keyed: dict[Any, Lanes] = {}
         self._atoms: list[int] = []
+        #: Nodes that are positive wherever the outputs are defined.
+        self._positive: set[int] = set()
         self.differentials: dict[int, Lanes] = {}
         #: How exponentials, logarithms and turns depend on the pairs, by node.
         self.exponents: dict[int, Mapping[int, Fraction]] = {}
@@ -120,7 +110,8 @@ class Evaluation:
         """
         outputs = list(outputs)
         images: dict[int, int] = {}
-        for count, node in enumerate(_roots_last(source, outputs)):
+        positive = positive_arguments(source, outputs)
+        for count, node in enumerate(roots_last(source, outputs)):
             if count % 64 == 0:
                 self._check()
             kind, args, value = source.nodes[node]
@@ -138,6 +129,8 @@ class Evaluation:
             except UnsupportedError as error:
                 raise Undecided(str(error)) from None
             images[node] = self._settled(made)
+            if node in positive:
+                self._positive.add(images[node])
         return [images[node] for node in outputs]
 
     def _square_root_of(self, node: int) -> int | None:
@@ -370,11 +363,11 @@ class Evaluation:
         return value * np.uint64(self.prime.of(number)) % self.p
 
     def factored(self, node: int) -> tuple[dict[int, Fraction], Fraction | None, int]:
-        """Write U^N = r times powers of pairs; r is None where U is a constant of another kind."""
-        value, slope = self.values[node], self.differential(node)
+        """Write |U|^N = r times powers of pairs; r is None for a constant of another kind."""
+        value, slope = self._size(node), self.differential(node)
         if not slope.any() or not value.all():
             return {}, None, 1
-        slope = slope * self.prime.inverse(value) % self.p
+        slope = slope * self.prime.inverse(self.values[node]) % self.p
         found = self._related(self._products, slope)
         if found is None:
             pair = self._new_pair(Pair(self._fresh(), value, slope, of=node))
@@ -385,6 +378,21 @@ class Evaluation:
         ratio = self.prime.power(value, degree) * below % self.p
         constant = rational(int(ratio[0]), self.prime.p) if (ratio == ratio[0]).all() else None
         return found, constant, degree
+
+    def _size(self, node: int) -> Lanes:
+        """Return |U|; U itself where it is positive, as the argument of an only logarithm is.
+
+        A logarithm in a branch says nothing of the sign of its argument in the other.
+        """
+        value = self.values[node]
+        if node in self._positive or self.circuit.traits[node].nonnegative:
+            return value
+        number, sign = self._atom(node)
+        if number >= 0 and number not in self._held:
+            twice = 2 * self._indicator(node)
+            return value * ((twice + self.p - np.uint64(1)) % self.p) % self.p
+        positive = sign > 0 if number < 0 else self._held[number] == (sign > 0)
+        return value if positive else (self.p - value) % self.p
 
     def _log_of_number(self, number: Fraction) -> Lanes:
         if number <= 0:

@@ -32,7 +32,7 @@ def log2_of_degree(evaluation: Evaluation, outputs: Iterable[int]) -> float:
 
     >>> from symgrad.circuit import Circuit
     >>> from symgrad.verification.field.modular import PRIMES
-    >>> circuit, evaluation = Circuit(), Evaluation(PRIMES[0], 100)
+    >>> circuit, evaluation = Circuit(), Evaluation(PRIMES[0][0], 100)
     >>> x = circuit.variable("x")
     >>> node = evaluation.take(circuit, [circuit.multiply(x, x)])
     >>> log2_of_degree(evaluation, node)

@@ -25,7 +25,7 @@ class Prime:
     are unique. One prime has a square root of 3, the other one unique cube roots: no prime of
     this kind has both, because (3/p) = (p/3).
 
-    >>> prime = PRIMES[0]
+    >>> prime, _ = PRIMES[0]
     >>> int(prime.inverse(np.array([3], dtype=np.uint64))[0]) * 3 % prime.p
     1
     """
@@ -78,8 +78,8 @@ class Prime:
         Tonelli's algorithm: with p - 1 = 8 t, the number r = u^((t+1)/2) has r^2 = u u^t, and
         u^t is a power of the element of order 8; half of that power is divided out.
 
-        >>> r, there = PRIMES[0].root(np.array([9, 3], dtype=np.uint64))
-        >>> int(r[0]) in (3, PRIMES[0].p - 3), there.tolist()
+        >>> r, there = PRIMES[0][0].root(np.array([9, 3], dtype=np.uint64))
+        >>> int(r[0]) in (3, PRIMES[0][0].p - 3), there.tolist()
         (True, [True, False])
         """
         p = np.uint64(self.p)
@@ -101,8 +101,20 @@ class Prime:
             return None
 
 
-#: The two primes that are tried.
-PRIMES = (Prime(2147433929, 3), Prime(2147422489, 37))
+#: Pairs of primes, one of each kind, with their least primitive roots.
+PRIMES = tuple(
+    (Prime(*unique_cube_roots), Prime(*root_of_3))
+    for unique_cube_roots, root_of_3 in (
+        ((2147458889, 3), (2147451289, 41)),
+        ((2147433929, 3), (2147422489, 37)),
+        ((2147393609, 3), (2146873369, 67)),
+        ((2147240489, 3), (2146841449, 31)),
+        ((2147094569, 3), (2146786009, 53)),
+        ((2146985129, 3), (2146735369, 37)),
+        ((2146891289, 3), (2146664809, 41)),
+        ((2146691369, 3), (2146624489, 29)),
+    )
+)
 
 #: Rational numbers up to this size are read off their residues.
 MOST_NUMERATOR, MOST_DENOMINATOR = 20_000, 1_000
@@ -114,7 +126,7 @@ def rational(residue: int, p: int) -> Fraction | None:
     With |numerator| <= 20,000 and denominator <= 1,000 there is at most one, because
     2 * 20,000 * 1,000 < p.
 
-    >>> rational(PRIMES[0].of(Fraction(-3, 7)), PRIMES[0].p)
+    >>> rational(PRIMES[0][0].of(Fraction(-3, 7)), PRIMES[0][0].p)
     Fraction(-3, 7)
     """
     first, second = (p, 0), (residue, 1)
