@@ -441,7 +441,9 @@ def _node_layout(node: Any, below: list[str]) -> str:
     if isinstance(node, (sp.MatrixBase, sp.FunctionMatrix)):
         return COLUMN if node.shape[1] == 1 else FULL
     if isinstance(node, ENTRYWISE):
-        kinds = {kind for kind in below if kind != SCALAR}
+        parts = zip(trees.children(node), below, strict=True)
+        # A repeated scalar takes the layout of what it is combined with.
+        kinds = {k for part, k in parts if k != SCALAR and not getattr(part, "of_scalar", False)}
         return kinds.pop() if len(kinds) == 1 else FULL
     return FULL
 

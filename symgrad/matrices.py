@@ -160,6 +160,11 @@ class Broadcast(_Node, sp.MatrixExpr):
         return super().__new__(cls, *map(sp.sympify, (value, rows, columns)))
 
     @property
+    def of_scalar(self) -> bool:
+        """Whether it is one scalar in every place."""
+        return not self.args[0].is_Matrix
+
+    @property
     def shape(self) -> Any:
         """The shape after repetition."""
         return self.args[1], self.args[2]

@@ -10,6 +10,7 @@ from typing import Any
 from symgrad import errors, losses
 from symgrad.formula import Formula
 from symgrad.layers import Dense, Network
+from symgrad.reading.text import parse
 
 FORMS = ("rows", "columns", "scalars")
 _LAYERS_HELP = (
@@ -22,6 +23,96 @@ _GRAMMAR = "write inputs-units[:activation]-units[:activation]-..., such as 3-2:
 MOST_UNITS = 1_000_000
 MOST_WEIGHTS = 100_000_000
 MOST_SCALARS = 10_000
+
+
+def add_text(verb: Any, *, positional: bool = True) -> None:
+    """Add the options that describe a formula as text."""
+    says = 'a formula in NumPy\'s language: "sum((X @ w - y)**2) / n"'
+    if positional:
+        verb.add_argument("text", nargs="?", metavar="TEXT", help=says)
+    else:
+        verb.add_argument("--formula", dest="text", metavar="TEXT", help=says)
+    verb.add_argument(
+        "--shape",
+        "--shapes",
+        dest="shapes",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=SIZES",
+        help="X=n,3 an array, b=4 a vector, t= a number; without any, all names are numbers",
+    )
+    verb.add_argument(
+        "--assume",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=WORDS",
+        help="what is known of an input, such as S=symmetric or t=positive",
+    )
+
+
+def shapes_of(words: Sequence[str]) -> dict[str, Any]:
+    """Read shapes from words: `X=n,3` is an array, `b=4` a vector, `t=` a number.
+
+    Raises:
+        OptionError: A word is not of that form.
+
+    >>> shapes_of(["X=n,3", "b=4", "t="])
+    {'X': ('n', 3), 'b': (4,), 't': ()}
+    """
+    shapes: dict[str, Any] = {}
+    for word in words:
+        name, equals, sizes = word.partition("=")
+        parts = [part.strip() for part in sizes.strip("() ").split(",") if part.strip()]
+        if not equals or not name.isidentifier():
+            raise errors.OptionError(
+                f"--shape {word!r}: write NAME=SIZES, such as X=n,3 or b=4 or t="
+            )
+        for part in parts:
+            if not part.isidentifier() and not (part.isascii() and part.isdigit()):
+                raise errors.OptionError(
+                    f"--shape {word!r}: {part!r} is neither a number nor a name"
+                )
+        shapes[name] = tuple(int(part) if part.isdigit() else part for part in parts)
+    return shapes
+
+
+def assumptions_of(words: Sequence[str]) -> dict[str, Any]:
+    """Read assumptions from words: `S=symmetric`, `p=positive,integer`.
+
+    Raises:
+        OptionError: A word is not of that form.
+
+    >>> assumptions_of(["S=positive definite"])
+    {'S': ['positive definite']}
+    """
+    found = {}
+    for word in words:
+        name, equals, given = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise errors.OptionError(f"--assume {word!r}: write NAME=WORD, such as S=symmetric")
+        found[name] = [each.strip() for each in given.split(",")]
+    return found
+
+
+def formula_of(options: argparse.Namespace, parameters: Sequence[str] = ()) -> Formula:
+    """Build what the options describe: a formula as text, or the loss of a network.
+
+    Raises:
+        OptionError: Both, or neither, or options of the other.
+        ParseError: Text that is no formula.
+    """
+    if bool(options.text) == bool(options.layers):
+        raise errors.OptionError(
+            "give a formula as text, or --layers for a network: one of the two"
+        )
+    if options.layers:
+        if options.shapes or options.assume:
+            raise errors.OptionError("--shape and --assume belong to a formula as text")
+        return loss_of(options)
+    shapes = shapes_of(options.shapes) if options.shapes else None
+    return parse(options.text, shapes, assumptions_of(options.assume), parameters or None)
 
 
 def add_network(verb: Any, *, required: bool = True) -> None:

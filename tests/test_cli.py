@@ -177,7 +177,7 @@ def test_bad_data_are_exit_code_1_and_unknown_columns_2(capsys, ages, tmp_path):
     assert "cannot read" in err
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["derive"], ["train", "--epochs", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["verify"], ["train", "--epochs", "x"]])
 def test_usage_errors_of_the_parser_are_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
@@ -375,3 +375,67 @@ def test_losses_and_penalties(tmp_path, capsys):
     assert "unknown option of mse `delta`" in capsys.readouterr().err
     assert main([*train, "--layers", "2-2", "--loss", "cross_entropy"]) == 2
     assert "give from_logits=True" in capsys.readouterr().err
+
+
+TEXT = "sum((X @ w + b - y)**2) / n"
+SHAPES = ["--shape", "X=n,2", "w=2", "--shape", "b=", "y=n"]
+
+
+def test_derive_and_compile_take_text(capsys, tmp_path):
+    code, out, _ = run(capsys, "derive", TEXT, *SHAPES, "--wrt", "w,b", "--detail", "result")
+    assert code == 0
+    assert "∂L/∂w = " in out
+    target = tmp_path / "gradients.py"
+    code, out, _ = run(capsys, "compile", TEXT, *SHAPES, "--wrt", "w", "--output", str(target))
+    assert code == 0
+    checked = subprocess.run([sys.executable, target], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    code, out, _ = run(capsys, "derive", "(tanh(w*z) - y)**2", "--assume", "z=positive")
+    assert code == 0
+    assert "∂L/∂z" in out
+
+
+def test_verify_takes_text(capsys):
+    right = "r = X @ w + b - y; dw = 2 * X.T @ r / n; db = 2 * sum(r) / n"
+    code, out, _ = run(capsys, "verify", TEXT, "--claim", right, *SHAPES, "--wrt", "w,b")
+    assert code == 0
+    assert out.count("proved") == 2
+    code, out, _ = run(
+        *(capsys, "verify", TEXT, "--claim", "X.T @ (X @ w + b - y) / n", *SHAPES, "--wrt", "w")
+    )
+    assert code == 1
+    assert "refuted" in out
+
+
+def test_train_takes_text(capsys, tmp_path):
+    data = tmp_path / "data.csv"
+    data.write_text("z,y,other\n1,0.5,0\n2,0.7,0\n3,0.9,0\n")
+    options = ["--formula", "(tanh(w*z + b) - y)**2", "--start", "w=0.3,b=-0.7"]
+    code, out, _ = run(capsys, "train", str(data), *options, "--epochs", "200")
+    assert code == 0
+    assert "w = 0.53" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["derive"], "one of the two"),
+        (["derive", "x + 1", "--layers", "1-1"], "one of the two"),
+        (["derive", "--layers", "1-1", "--shape", "x=3"], "belong to a formula"),
+        (["derive", "x +"], "column 4"),
+        (["derive", "x @ y", "--shape", "x=3", "y=4"], "inner sizes"),
+        (["derive", "x", "--shape", "x"], "NAME=SIZES"),
+        (["derive", "x", "--assume", "x"], "NAME=WORD"),
+        (["derive", "x", "--assume", "x=blue"], "unknown assumption"),
+        (["compile", "sum(x) * q", "--shape", "x=3"], "unknown name `q`"),
+        (["verify", "x**2", "--claim", "2*"], "found the end"),
+        (["train", "no.csv", "--formula", "w*x"], "--start"),
+        (["train", "no.csv", "--layers", "1-1"], "--target"),
+        (["train", "no.csv", "--formula", "w*x", "--start", "w=1", "--target", "y"], "--target"),
+    ],
+    ids=str,
+)
+def test_text_that_is_no_formula_is_bad_usage(capsys, arguments, words):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert words in err

@@ -42,13 +42,11 @@ def _slice_text(places: Any, size: Any, text: Source) -> str:
     start, count, step = places
     if start == 0 and step == 1 and same_size(count, size):
         return ":"
-    stop = start + count * step
+    last = start + (count - 1) * step
     if step == 1:
-        return f"{text(start)}:{text(stop)}"
+        return f"{text(start)}:{text(last + 1)}"
     # A stop before the first entry would count from the end.
-    end = "" if step.is_negative and (start + (count - 1) * step) == 0 else text(stop)
-    if step.is_positive:
-        end = text(start + (count - 1) * step + 1)
+    end = "" if step.is_negative and last == 0 else text(last + (1 if step.is_positive else -1))
     return f"{text(start)}:{end}:{text(step)}"
 
 

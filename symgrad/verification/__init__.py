@@ -62,8 +62,10 @@ def verify(
         claim: What was derived by hand, in the shape of the variable: SymPy, a Formula, or ordered
             definitions, a list of `(name, expression)` of which `d` and the variable's name is the
             claim (or else the last one). It may name the loss's own definitions: `Z1`, `H1`,
-            `Yhat`, `delta2`. Or a function of inputs by their names that gives numbers: it is
-            traced. For a list of variables: a mapping by name, or definitions with all.
+            `Yhat`, `delta2`. Or text, see `symgrad.parse`: `"X.T @ delta1"`, or definitions,
+            `"D = 2 * (Yhat - Y) / n; dW1 = X.T @ D"`. Or a function of inputs by their names that
+            gives numbers: it is traced. For a list of variables: a mapping by name, or definitions
+            with all.
         domain: Where variables lie: name or symbol to `(low, high)`. Others lie anywhere that
             their assumptions allow.
         require: `"proved"` makes `bool()` of the verdict False for anything less.
@@ -99,8 +101,9 @@ def verify(
     formula = Formula.of(loss)
     several = isinstance(wrt, (list, tuple, set, frozenset))
     names = [name_of(each) for each in (wrt if several else [wrt])]
-    given = claims.by_variable(claim, names) if several else {names[0]: claim}
     derived = gradient(formula, names if several else [wrt])
+    claim = claims.read(claim, derived.graph)
+    given = claims.by_variable(claim, names) if several else {names[0]: claim}
     inside = domains(domain, formula.inputs)
     worlds = Worlds(derived, inside)
     verdicts: dict[str, Verdict] = _all_at_once(worlds, given, check) if several else {}

@@ -148,8 +148,8 @@ def _sum_is_exact(first: Any, second: Any) -> bool:
     return bool(max(low + few, high + more) + 1 - low <= mpmath.mp.prec)
 
 
-def _product_is_exact(*factors: Any) -> bool:
-    return bool(sum(_bits(factor)[1] for factor in factors) <= mpmath.mp.prec)
+def _product_is_exact(first: Any, second: Any) -> bool:
+    return bool(_bits(first)[1] + _bits(second)[1] <= mpmath.mp.prec)
 
 
 def _of_variable(number: Any, unit: Any) -> Ball:
@@ -224,7 +224,7 @@ def _power(ball: Ball, exponent: Fraction, unit: Any) -> Ball:
     else:
         value = mpmath.root(base, exponent.denominator) ** int(exponent.numerator)
     size = max(1, abs(int(exponent.numerator)))
-    if not error and whole and not negative and _product_is_exact(*[base] * min(size, 10_000)):
+    if not error and whole and not negative and size * _bits(base)[1] <= mpmath.mp.prec:
         return value, ZERO
     if abs(base) <= 2 * error:
         return value, (abs(base) + error) ** int(exponent) + abs(value)

@@ -13,6 +13,7 @@ from symgrad.errors import OptionError, UnsupportedError, unknown
 from symgrad.formula import Formula
 from symgrad.graph import Graph
 from symgrad.lowering import SizedNode, Writer
+from symgrad.reading.text.claims import definitions_of
 from symgrad.shapes import name_of, numpy_shape, worded
 from symgrad.verification.settings import Setting
 
@@ -51,6 +52,32 @@ def lines_of(claim: Any, name: str) -> Lines:
         raise OptionError("the claim has no definitions")
     chosen = [k for k, (given, _) in enumerate(pairs) if given in (f"d{name}", name)]
     return tuple(pairs[: chosen[-1] + 1] if chosen else pairs)
+
+
+def read(claim: Any, graph: Graph) -> Any:
+    """Read what is text in a claim, in the names of a graph; leave the rest as it is.
+
+    Raises:
+        ParseError: Text that is no formula.
+    """
+    if isinstance(claim, str):
+        return definitions_of(claim, graph)
+    if isinstance(claim, Mapping):
+        return {name: read(each, graph) for name, each in claim.items()}
+    if isinstance(claim, (list, tuple)):
+        return _read_lines(claim, graph)
+    return claim
+
+
+def _read_lines(claim: Sequence[Any], graph: Graph) -> Any:
+    """Read definitions of which some are text: then each is, in the names of those before it."""
+    pairs = [pair for pair in claim if isinstance(pair, (list, tuple)) and len(pair) == 2]
+    texts = [value for _, value in pairs if isinstance(value, str)]
+    if not texts or len(pairs) != len(claim):
+        return claim
+    if len(texts) < len(pairs):
+        raise OptionError("definitions are all text, or all SymPy")
+    return definitions_of("; ".join(f"{name_of(n)} = {value}" for n, value in pairs), graph)
 
 
 def _expression(claim: Any) -> Any:

@@ -65,28 +65,6 @@ def load(path: str | Path) -> Script:
     return Script(path, vars(module))
 
 
-def shapes_of(words: Sequence[str]) -> dict[str, Any]:
-    """Read shapes from words: `X=n,3` is an array, `b=4` a vector, `t=` a number.
-
-    Raises:
-        OptionError: A word is not of that form.
-
-    >>> shapes_of(["X=n,3", "b=4", "t="])
-    {'X': ('n', 3), 'b': (4,), 't': ()}
-    """
-    shapes: dict[str, Any] = {}
-    for word in words:
-        name, equals, sizes = word.partition("=")
-        parts = [part.strip() for part in sizes.strip("() ").split(",") if part.strip()]
-        if not equals or not name.isidentifier():
-            raise OptionError(f"--shapes {word!r}: write NAME=SIZES, such as X=n,3 or b=4 or t=")
-        for part in parts:
-            if not part.isidentifier() and not (part.isascii() and part.isdigit()):
-                raise OptionError(f"--shapes {word!r}: {part!r} is neither a number nor a name")
-        shapes[name] = tuple(int(part) if part.isdigit() else part for part in parts)
-    return shapes
-
-
 def verify_script(
     script: Script, shapes: Mapping[str, Any], wrt: Sequence[str], **options: Any
 ) -> dict[str, Verdict]:
