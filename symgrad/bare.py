@@ -18,8 +18,8 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symgrad import algebra, trees
 from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
 from symgrad.matrices import Broadcast, SumEntries
+from symgrad.recognition import spelled
 from symgrad.shapes import Variable, name_of, same_shape_by_name, shape_of, worded
-from symgrad.spelling import spelled
 
 
 def sizes_of(symbol: Any, ranges: Mapping[Any, Any]) -> tuple[Any, ...]:

@@ -33,6 +33,7 @@ ROOMS = (
     "operations",
     "algebra",
     "spelling",
+    "recognition",
     "graph",
     "bare",
     "formula",

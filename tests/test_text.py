@@ -5,6 +5,7 @@ import os
 import random
 import time
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special
@@ -524,3 +525,103 @@ def test_random_texts_are_right_or_refused(chunk):
                 assert any(steps), (seed, name, text)
         compared += 1
     assert compared >= 0.9 * tried
+
+
+# --------------------------------------------------- textbook formulas at +-800
+
+FAR = {
+    "z": np.array([-800.0, -30.0, 0.3, 30.0, 800.0]),
+    "s": np.array([1.0, -1.0, 1.0, 1.0, -1.0]),
+    "p": np.array([1.0, 0.0, 1.0, 1.0, 0.0]),
+    "Z": np.array([[800.0, -800.0, 1.0], [3.0, 2.0, -800.0]]),
+    "Y": np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]),
+}
+FAR_SHAPES = {name: array.shape for name, array in FAR.items()}
+TEXTBOOK = [
+    "mean(log(1 + exp(-s * z)))",
+    "sum(log1p(exp(z)))",
+    "-mean(p * log(sigmoid(z)) + (1 - p) * log(1 - sigmoid(z)))",
+    "-mean(p * log(1 / (1 + exp(-z))) + (1 - p) * log(1 - 1 / (1 + exp(-z))))",
+    "sum(1 / (1 + exp(-z)))",
+    "sum(exp(z) / (1 + exp(z)))",
+    "sum(p * log(1 + exp(z)))",
+    "log(sum(exp(z)))",
+    "log(sum(exp(Z)))",
+    "logsumexp(z)",
+    "logsumexp(Z) + sum(logsumexp(Z, axis=0))",
+    "sum(log(sum(exp(Z), axis=1)))",
+    "sum(log(sum(exp(Z), axis=0)))",
+    "-sum(Y * log(softmax(Z, axis=1)))",
+    "-sum(Y * log(exp(Z) / sum(exp(Z), axis=1, keepdims=True)))",
+    "-sum(p * log(exp(z) / sum(exp(z))))",
+]
+
+
+@pytest.mark.parametrize("text", TEXTBOOK)
+def test_textbook_formulas_are_right_far_out(text):
+    loss = sg.parse(text, FAR_SHAPES)
+    name = "Z" if "Z" in loss.inputs else "z"
+    point = {n: FAR[n] for n in loss.inputs}
+    with np.errstate(all="raise", under="ignore"):
+        value, grads = sg.compile(loss, wrt=[name])(**point)
+        direction = np.cos(np.arange(FAR[name].size, dtype=float)).reshape(FAR[name].shape)
+        along = sg.gradient(loss, name)
+        entries = [along[place] for place in np.ndindex(*FAR[name].shape)]
+        second = [
+            sg.compile(entry, wrt=[name])(**{n: FAR[n] for n in entry.inputs})[1][name]
+            if name in entry.inputs
+            else np.zeros_like(FAR[name])
+            for entry in entries
+        ]
+    wanted = far_out(text, name, direction)
+    assert np.isclose(value, wanted[0], rtol=1e-13)
+    assert np.allclose(grads[name].ravel(), wanted[1], rtol=1e-10, atol=1e-15)
+    product = [np.sum(row * direction) for row in second]
+    assert np.allclose(product, wanted[2], rtol=1e-9, atol=1e-15)
+
+
+def far_out(text, name, direction):
+    """Value, gradient and Hessian times a vector, by mpmath with 1500 digits and differences."""
+    size = FAR[name].size
+    with mpmath.workdps(1500):
+        base = [mpmath.mpf(float(v)) for v in FAR[name].ravel()]
+
+        def value(moves):
+            moved = [b + m for b, m in zip(base, moves, strict=True)]
+            return exactly(text, name, np.array(moved, dtype=object).reshape(FAR[name].shape))
+
+        step = mpmath.mpf(10) ** -300
+        unit = [[step if k == i else mpmath.mpf(0) for k in range(size)] for i in range(size)]
+        start = [mpmath.mpf(0)] * size
+
+        def slopes(at):
+            plus = [value([a + u for a, u in zip(at, row, strict=True)]) for row in unit]
+            minus = [value([a - u for a, u in zip(at, row, strict=True)]) for row in unit]
+            return [(p - m) / (2 * step) for p, m in zip(plus, minus, strict=True)]
+
+        move = [mpmath.mpf(float(d)) * mpmath.mpf(10) ** -200 for d in direction.ravel()]
+        first = slopes(start)
+        ahead, behind = slopes(move), slopes([-m for m in move])
+        second = [
+            (a - b) / (2 * mpmath.mpf(10) ** -200) for a, b in zip(ahead, behind, strict=True)
+        ]
+        return float(value(start)), list(map(float, first)), list(map(float, second))
+
+
+def exactly(text, name, array):
+    """The value of a text whose arrays hold mpmath numbers."""
+    over = np.frompyfunc
+    words = {
+        "exp": over(mpmath.exp, 1, 1),
+        "log": over(mpmath.log, 1, 1),
+        "log1p": over(lambda z: mpmath.log(1 + z), 1, 1),
+        "sigmoid": over(lambda z: 1 / (1 + mpmath.exp(-z)), 1, 1),
+        "sum": np.sum,
+        "mean": lambda a: np.sum(a) / np.size(a),
+    }
+    words["softmax"] = lambda a, axis: (
+        words["exp"](a) / np.sum(words["exp"](a), axis=axis, keepdims=True)
+    )
+    words["logsumexp"] = lambda a, axis=None: words["log"](np.sum(words["exp"](a), axis=axis))
+    arrays = {n: v.astype(object) for n, v in FAR.items()}
+    return eval(text, words, {**arrays, name: array})
