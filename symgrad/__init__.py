@@ -16,6 +16,7 @@ from symgrad.algebra import (
     sum_rows,
 )
 from symgrad.backends.numpy import CompiledFunction, compile
+from symgrad.confirmation import derive, gradient
 from symgrad.derivation import Adjoint, Contribution, Derivation, Rule, Step
 from symgrad.errors import (
     DataError,
@@ -46,7 +47,7 @@ from symgrad.functions import (
     softsign,
     step,
 )
-from symgrad.gradient import Gradient, derive, gradient
+from symgrad.gradient import Gradient
 from symgrad.graph import Graph
 from symgrad.layers import Dense, Network
 from symgrad.losses import (

@@ -42,6 +42,7 @@ class Formula:
         model: For a loss: the formula of its prediction, else None.
         targets: For a loss: the names of the inputs that hold the targets.
         derivation: For a derivative: how it came about, else None.
+        source: The text that it was read from, if it was.
 
     >>> w, z, b, y = sp.symbols("w z b y", real=True)
     >>> loss = Formula.of((sp.tanh(w * z + b) - y) ** 2)
@@ -54,6 +55,7 @@ class Formula:
     model: Formula | None = None
     targets: tuple[str, ...] = ()
     derivation: Any = field(default=None)
+    source: str = ""
 
     @staticmethod
     @checks_options

@@ -48,6 +48,7 @@ ROOMS = (
     "reading",
     "backends",
     "verification",
+    "confirmation",
     "testing",
     "formats",
     "training",

@@ -4,6 +4,7 @@ import ast
 import os
 import random
 import time
+from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -14,6 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad as sg
+from symgrad import rules
+from symgrad.matrices import Elementwise
+from symgrad.operations.parts import Slice
 from symgrad.reading.text.grammar import RANKS, Node, statements
 from symgrad.reading.text.words import WORDS
 
@@ -625,3 +629,50 @@ def exactly(text, name, array):
     words["logsumexp"] = lambda a, axis=None: words["log"](np.sum(words["exp"](a), axis=axis))
     arrays = {n: v.astype(object) for n, v in FAR.items()}
     return eval(text, words, {**arrays, name: array})
+
+
+# -------------------------------------------------------------- confirmation
+
+
+def wrong_rule(head):
+    rule = rules.RULES[head]
+
+    def pull(node, g, value, active):
+        for child, contribution, local in rule.pull(node, g, value, active):
+            yield child, 2 * contribution, local
+
+    return replace(rule, pull=pull)
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        (sp.Trace, "x @ A @ x"),
+        (sp.Pow, "(t + 1)**2"),
+        (Elementwise, "sum(tanh(X))"),
+        (Slice, "sum(X[1:]**2)"),
+    ],
+    ids=str,
+)
+def test_a_wrong_rule_is_caught_before_anything_is_returned(monkeypatch, head, text):
+    loss = sg.parse(text, SHAPES)
+    by = sorted(loss.inputs)
+    assert set(sg.gradient(loss, by)) == set(by)
+    monkeypatch.setitem(rules.RULES, head, wrong_rule(head))
+    with pytest.raises(sg.UnsupportedError, match="does not agree with the oracle"):
+        sg.gradient(loss, by)
+    with pytest.raises(sg.UnsupportedError, match="does not agree with the oracle"):
+        sg.derive(loss, by[0])
+    sg.gradient(loss, by, check=False)
+    # Other formulas are checked on request.
+    bare = sg.Formula.of(loss.sympy)
+    sg.gradient(bare, by)
+    with pytest.raises(sg.UnsupportedError, match="does not agree with the oracle"):
+        sg.gradient(bare, by, check=True)
+
+
+def test_structured_variables_are_checked_where_they_lie():
+    shapes = {"S": ("n", "n"), "x": "n", "P": ("n", 3), "Q": (3, 3)}
+    words = {"S": "positive definite", "P": "rows sum to one", "Q": "orthogonal"}
+    loss = sg.parse("logdet(S) + x @ inv(S) @ x - sum(log(P @ Q))", shapes, words)
+    assert set(sg.gradient(loss, ["S", "x", "P", "Q"])) == {"S", "x", "P", "Q"}

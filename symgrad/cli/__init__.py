@@ -16,10 +16,10 @@ from symgrad import demo, errors
 from symgrad.backends.numpy import compile as compiled
 from symgrad.cli import training
 from symgrad.cli.options import all_of_text, checked_output, names_of, verb_of
+from symgrad.confirmation import derive
 from symgrad.derivation import DETAILS
 from symgrad.files import check_place
 from symgrad.formats import text
-from symgrad.gradient import derive
 from symgrad.specification import (
     add_network,
     add_text,

@@ -13,6 +13,7 @@ from symgrad.circuit import Circuit
 from symgrad.errors import DataError
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient
+from symgrad.graph import Graph
 from symgrad.shapes import name_of
 from symgrad.verification import claims
 from symgrad.verification.functions import called, of_other_shape
@@ -43,6 +44,16 @@ class World(NamedTuple):
     values: dict[Any, Any]
 
 
+def written(graph: Graph, sizes: Mapping[str, int], domain: Mapping[str, Any]) -> World:
+    """Write all definitions of a graph into a circuit, at concrete sizes."""
+    setting = Setting(Circuit(), graph.inputs, sizes, domain)
+    write = setting.writer()
+    named: dict[str, Any] = dict(setting.tables)
+    for symbol, expression in graph:
+        named[name_of(symbol)] = write.define(symbol, expression)
+    return World(setting, named, write.values)
+
+
 class Worlds:
     """The worlds of one gradient, each written once, whatever number of claims is asked about.
 
@@ -59,16 +70,8 @@ class Worlds:
         """Return the world at concrete sizes."""
         key = tuple(sizes.items())
         if key not in self._known:
-            self._known[key] = self._written(sizes)
+            self._known[key] = written(self.derived.graph, sizes, self.domain)
         return self._known[key]
-
-    def _written(self, sizes: Mapping[str, int]) -> World:
-        setting = Setting(Circuit(), self.derived.graph.inputs, sizes, self.domain)
-        write = setting.writer()
-        named: dict[str, Any] = dict(setting.tables)
-        for symbol, expression in self.derived.graph:
-            named[name_of(symbol)] = write.define(symbol, expression)
-        return World(setting, named, write.values)
 
 
 def together(problems: Sequence[Problem]) -> Problem:

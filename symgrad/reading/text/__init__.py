@@ -209,7 +209,7 @@ class _Reading:
             self.labels,
             frozenset(self.introduced),
         )
-        return Formula(graph.needed([output]), output)
+        return Formula(graph.needed([output]), output, source=self.text)
 
 
 def _of_matrices(expression: Any) -> bool:
