@@ -69,6 +69,8 @@ EQUAL = [
     (sp.sqrt(12 * x**2 + 12 * x + 3), sp.sqrt(3) * sp.Abs(2 * x + 1)),
     ((sp.cosh(x) ** 2 - 1) ** R(3, 2), sp.Abs(sp.sinh(x)) ** 3),
     (1 / sp.sqrt(1 - sp.tanh(x) ** 2), sp.cosh(x)),
+    (sp.sqrt(sp.sinh(x * y) ** 2 + 1) + sp.sinh(x * y), sp.exp(x * y)),
+    (sp.sqrt((sp.exp(x) + sp.exp(-x)) ** 2 / 4 - 1), sp.Abs(sp.sinh(x))),
 ]
 UNEQUAL = [
     (sp.sqrt(x**2), x),

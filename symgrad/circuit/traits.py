@@ -47,8 +47,8 @@ class Traits(NamedTuple):
         real: It is real-analytic on a convex set.
         affine: It is a sum of multiples of variables, and a constant.
         constant: It has no variables.
-        nonnegative: It is nowhere negative.
-        positive: It is positive everywhere.
+        nonnegative: It is nowhere negative where it is defined.
+        positive: It is positive wherever it is defined.
     """
 
     single: bool
@@ -115,8 +115,10 @@ def _sign(kind: str, value: Any, below: list[Traits]) -> tuple[bool, bool]:
     nonnegative = bool(below) and all(t.nonnegative for t in below)
     positive = bool(below) and all(t.positive for t in below)
     if kind == POWER:
-        even = value.numerator % 2 == 0
-        return even or nonnegative, positive
+        # An even root is positive wherever one over it is defined.
+        root = value.denominator % 2 == 0
+        even = value.numerator % 2 == 0 or root
+        return even or nonnegative, positive or (root and value < 0)
     if kind == ADD:
         return nonnegative, nonnegative and any(t.positive for t in below)
     if kind == MULTIPLY:

@@ -24,7 +24,6 @@ arguments meet as soon as they are equal, however they were written.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -52,6 +51,7 @@ from symgrad.verification.field.generators import (
 from symgrad.verification.field.modular import Lanes, Prime, Relations, rational
 from symgrad.verification.field.order import positive_arguments, roots_last
 from symgrad.verification.field.radicals import even_root, radical
+from symgrad.verification.field.squares import Squares
 
 
 class Evaluation:
@@ -85,8 +85,7 @@ class Evaluation:
         self._random = np.random.default_rng(20_240_229)
         self.p = np.uint64(prime.p)
         self._by_value: dict[tuple[bool, bytes], int] = {}
-        #: Nodes by the ratio of the first two residues of their squares.
-        self._by_square: dict[int, list[int]] = defaultdict(list)
+        self._squares = Squares(self)
         self._keyed: dict[Any, Lanes] = {}
         self._atoms: list[int] = []
         #: Nodes that are positive wherever the outputs are defined.
@@ -98,7 +97,7 @@ class Evaluation:
         self.angles: list[Pair] = []
         self._sums, self._products, self._turns = (Relations(prime) for _ in range(3))
         for condition in (self.circuit.true, self.circuit.false):
-            self._settled(condition)
+            self.settled(condition)
 
     # -------------------------------------------------------------- taking in
 
@@ -121,54 +120,24 @@ class Evaluation:
                 continue
             below = [images[arg] for arg in args]
             if kind == ops.POWER and value.denominator == 2:
-                found = self._square_root_of(below[0])
+                found = self._squares.root(below[0])
                 if found is not None:
                     below, value = [found], 2 * value
             try:
                 made = self.circuit.apply(kind, below, value)
             except UnsupportedError as error:
                 raise Undecided(str(error)) from None
-            images[node] = self._settled(made)
+            images[node] = self.settled(made)
             if node in positive:
                 self._positive.add(images[node])
         return [images[node] for node in outputs]
-
-    def _square_root_of(self, node: int) -> int | None:
-        """Return |v| sqrt(r), where a node is r v^2 for a node v that is known, or one over it."""
-        ratio = self._ratio(node)
-        if ratio is None:
-            return None
-        inverse = pow(ratio, -1, self.prime.p)
-        for exponent, key in ((1, ratio), (-1, inverse)):
-            for other in self._by_square.get(key, ()):
-                factor = self._factor(node, other, 2 * exponent)
-                if factor is not None and factor > 0:
-                    root = self.circuit.root(self.circuit.number(factor))
-                    size = self.circuit.power(self.circuit.absolute(other), exponent)
-                    return self.circuit.multiply(root, size)
-        return None
-
-    def _factor(self, node: int, other: int, exponent: int) -> Fraction | None:
-        """Return the rational number r with u = r v^exponent, where there is one."""
-        if not self.values[other].all():
-            return None
-        power = self.prime.power(self.values[other], -exponent)
-        ratio = self.values[node] * power % self.p
-        return rational(int(ratio[0]), self.prime.p) if (ratio == ratio[0]).all() else None
-
-    def _ratio(self, node: int) -> int | None:
-        """Return the quotient of a node's first two residues, which no factor changes."""
-        first, second = map(int, self.values[node][:2])
-        if first == second or not first or not second:
-            return None
-        return first * pow(second, -1, self.prime.p) % self.prime.p
 
     @property
     def spare(self) -> int:
         """How many lanes there are beyond those that the relations use up."""
         return self.lanes - max(r.rank for r in (self._sums, self._products, self._turns))
 
-    def _settled(self, node: int) -> int:
+    def settled(self, node: int) -> int:
         """Evaluate what is new in the circuit, and return the first node of a node's value."""
         while len(self.values) < len(self.circuit.nodes):
             new = len(self.values)
@@ -187,9 +156,7 @@ class Evaluation:
         if self._by_value.setdefault(self._mark(node), node) != node:
             return
         if self.circuit.nodes[node].kind not in ops.CONDITIONS:
-            ratio = self._ratio(node)
-            if ratio is not None:
-                self._by_square[ratio * ratio % self.prime.p].append(node)
+            self._squares.enter(node)
 
     def _mark(self, node: int) -> tuple[bool, bytes]:
         """Return the key of a node's value; conditions are not merged with numbers."""
@@ -201,7 +168,8 @@ class Evaluation:
         self.values = [value[lanes] for value in self.values]
         self._keyed = {key: value[lanes] for key, value in self._keyed.items()}
         self.differentials = {key: value[lanes] for key, value in self.differentials.items()}
-        self._by_value, self._by_square = {}, defaultdict(list)
+        self._by_value = {}
+        self._squares.clear()
         for node in range(len(self.values)):
             self._enter(node)
         for pair in self.pairs + self.angles:
@@ -438,7 +406,7 @@ class Evaluation:
 
     def _fixed(self, node: int, truth: bool) -> int:
         """Take u > 0 as true or as false, unless it is known, or was taken, to be otherwise."""
-        natural = self._settled(self.circuit.positive(node))
+        natural = self.settled(self.circuit.positive(node))
         constants = {self.circuit.true: True, self.circuit.false: False}
         if natural in constants:
             held = constants[natural]
