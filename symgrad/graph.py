@@ -434,9 +434,9 @@ def _node_layout(node: Any, below: list[str]) -> str:
         return _product_layout([kind for kind in below if kind != SCALAR])
     if isinstance(node, sp.Transpose):
         return _FLIPPED.get(below[0], FULL)
-    if isinstance(node, SumRows):
+    if isinstance(node, (SumRows, Operation)) and node.shape[0] == 1:
         return ROW
-    if isinstance(node, SumColumns):
+    if isinstance(node, (SumColumns, Operation)) and node.shape[1] == 1:
         return COLUMN
     if isinstance(node, (sp.MatrixBase, sp.FunctionMatrix)):
         return COLUMN if node.shape[1] == 1 else FULL

@@ -183,6 +183,66 @@ def kronecker_blocks(whole: Any, factor: Any, left: Any) -> ImmutableDenseMatrix
     return other.applyfunc(lambda symbol: sympy.diff(total, symbol))
 
 
+def cholesky(a: Any) -> ImmutableDenseMatrix:
+    """The factor of a symmetric matrix of two rows, by its three equations."""
+    require(a.rows == 2, "written out for two rows")
+    corner, below = sympy.sqrt(a[0, 0]), (a[0, 1] + a[1, 0]) / 2
+    low = below / corner
+    return ImmutableDenseMatrix([[corner, 0], [low, sympy.sqrt(a[1, 1] - low**2)]])
+
+
+def eigen(a: Any) -> tuple[ImmutableDenseMatrix, ImmutableDenseMatrix]:
+    """Eigenvalues and vectors of a symmetric matrix of two rows, by its angle of rotation."""
+    require(a.rows == 2, "written out for two rows")
+    p, q, r = a[0, 0], a[1, 1], (a[0, 1] + a[1, 0]) / 2
+    root = sympy.sqrt((p - q) ** 2 + 4 * r**2)
+    values = ImmutableDenseMatrix([(p + q - root) / 2, (p + q + root) / 2])
+    # The angle of (p - q, 2 r), halved, is that of the larger eigenvalue's vector.
+    cosine = sympy.sqrt((1 + (p - q) / root) / 2)
+    sine = if_positive(r, 1, -1) * sympy.sqrt((1 - (p - q) / root) / 2)
+    large = [cosine, sine]
+    small = [-sine, cosine]
+
+    def oriented(v: list) -> list:
+        sign = if_positive(abs_of(v[0]) - abs_of(v[1]), sign_of(v[0]), sign_of(v[1]))
+        return [sign * entry for entry in v]
+
+    columns = [oriented(small), oriented(large)]
+    return values, table(2, 2, lambda i, j: columns[j][i])
+
+
+def sign_of(x: Expr) -> Expr:
+    """1 or -1; not asked at 0."""
+    return if_positive(x, 1, -1)
+
+
+def abs_of(x: Expr) -> Expr:
+    """The absolute value."""
+    return if_positive(x, x, -x)
+
+
+def exponential(a: Any) -> ImmutableDenseMatrix:
+    """The exponential of two rows by its eigenvalues, which are complex where they have to be."""
+    require(a.rows == 2, "written out for two rows")
+    middle = (a[0, 0] + a[1, 1]) / 2
+    b = a - middle * ImmutableDenseMatrix.eye(2)
+    # b^2 = d I: exp(b) is a sum over even powers and over odd ones, here to the 60th.
+    d = b[0, 0] ** 2 + b[0, 1] * b[1, 0]
+    even = Add(*(d**k / sympy.factorial(2 * k) for k in range(30)))
+    odd = Add(*(d**k / sympy.factorial(2 * k + 1) for k in range(30)))
+    whole = sympy.exp(middle) * (even * ImmutableDenseMatrix.eye(2) + odd * b)
+    return ImmutableDenseMatrix(whole)
+
+
+def exponential_slope(a: Any, *directions: Any) -> ImmutableDenseMatrix:
+    """The derivative of the exponential along directions, one after the other."""
+    steps = [Symbol(f"t_of_slope_{k}", real=True) for k, _ in enumerate(directions)]
+    whole = exponential(a + sum((t * e for t, e in zip(steps, directions, strict=True)), 0 * a))
+    for t in steps:
+        whole = whole.applyfunc(lambda entry, t=t: sympy.diff(entry, t).subs(t, 0))
+    return whole
+
+
 NODES: dict[str, Callable[..., Value]] = {
     "MatAdd": lambda *terms: entrywise(Add, *terms),
     "MatMul": lambda *factors: reduce(operator.mul, factors),
@@ -235,6 +295,22 @@ NODES: dict[str, Callable[..., Value]] = {
         inverse(a.T * a) * a.T if a.rows >= a.cols else a.T * inverse(a * a.T)
     ),
     "LogDeterminant": lambda a: sympy.log(DEFINITIONS["Abs"](a.det(method="laplace"))),
+    "Convolution": lambda a, b: table(
+        *(a.rows + b.rows - 1, 1),
+        lambda k, _: Add(*(a[i] * b[k - i] for i in range(a.rows) if 0 <= k - i < b.rows)),
+    ),
+    "Toeplitz": lambda w, r, c: table(r, c, lambda i, j: w[size(c) - 1 + i - j]),
+    "DiagonalSums": lambda a: table(
+        *(a.rows + a.cols - 1, 1),
+        lambda k, _: Add(
+            *(a[i, j] for i in range(a.rows) for j in range(a.cols) if a.cols - 1 + i - j == k)
+        ),
+    ),
+    "Cholesky": cholesky,
+    "Eigenvalues": lambda a: eigen(a)[0],
+    "Eigenvectors": lambda a: eigen(a)[1],
+    "Exponential": exponential,
+    "ExponentialSlope": exponential_slope,
     "UnitMatrix": lambda r, c, row, column: table(r, c, lambda i, j: int((i, j) == (row, column))),
 }
 

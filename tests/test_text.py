@@ -9,6 +9,7 @@ from dataclasses import replace
 import mpmath
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.special
 import sympy as sp
 from hypothesis import given, settings
@@ -29,6 +30,10 @@ ARRAYS["S"] = ARRAYS["S"] @ ARRAYS["S"].T + np.eye(3)
 
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))
+
+
+def by_largest_entry(v):
+    return v * np.sign(v[np.abs(v).argmax(axis=0), np.arange(len(v))])
 
 
 #: What NumPy does not have under these names.
@@ -61,6 +66,12 @@ BESIDES = {
     "logdet": lambda a: np.linalg.slogdet(a)[1],
     "pinv": np.linalg.pinv,
     "flatten": np.ravel,
+    "cholesky": np.linalg.cholesky,
+    "eigvalsh": np.linalg.eigvalsh,
+    "eigvecsh": lambda a: by_largest_entry(np.linalg.eigh(a)[1]),
+    "expm": scipy.linalg.expm,
+    "toeplitz": scipy.linalg.toeplitz,
+    "conv1d": np.convolve,
     "inv": np.linalg.inv,
     "det": np.linalg.det,
     "solve": np.linalg.solve,
@@ -135,6 +146,16 @@ def test_functions_are_numpys(name):
         "X * sum(X**2)",
         "X ** sum(x > 0)",
         "std(x) + var(X, ddof=1)",
+        "np.convolve(X[0], y, 'valid') + x[:2] @ X[:2, 1]",
+        "np.convolve(x, X[0], 'same') + np.convolve(X[0], y, mode='same')",
+        "toeplitz(x)",
+        "X[::-1, 1:3] @ A[:2, ::2]",
+        "X[-2:].sum() * x[::-1]",
+        'einsum("ij,kj->ki", X, X) + einsum("i,ij,ik->jk", x, A, S)',
+        'einsum("ij,i->ij", X, x) + einsum("ij,ij->ij", X, X)',
+        'einsum("ij,ij->j", X, X) * einsum("ij,i->j", X, y)',
+        'einsum("ij,jk,ki", A, S, A) * einsum("ii->i", A) + einsum("ij->i", A)',
+        'einsum("i,i,i", x, y, x) * einsum(",i->i", t, x)',
     ],
 )
 def test_operators_are_numpys(text):

@@ -153,4 +153,4 @@ def require_square(node: Any, shape: Shape) -> None:
 
 
 # The operations register their kernels and shapes.
-from symgrad.operations import along, linear, parts  # noqa: E402, F401
+from symgrad.operations import along, linear, parts, sequences, spectral  # noqa: E402, F401

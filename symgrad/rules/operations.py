@@ -41,6 +41,14 @@ from symgrad.operations.parts import (
     Triangle,
     span,
 )
+from symgrad.operations.sequences import Convolution, DiagonalSums, Toeplitz
+from symgrad.operations.spectral import (
+    Cholesky,
+    Eigenvalues,
+    Eigenvectors,
+    Exponential,
+    ExponentialSlope,
+)
 from symgrad.rules import Pull, derivative_rule
 from symgrad.softmax import Softmax
 
@@ -283,3 +291,137 @@ def _log_determinant(node: Any, g: Any, value: Any, active: Any) -> Pull:
     if node.args[0] in active:
         local = sp.Transpose(sp.Inverse(node.args[0]))
         yield node.args[0], scale(g, local), local
+
+
+@derivative_rule(
+    Convolution,
+    name="convolution",
+    law="the adjoint of a is the correlation of g with b: the sum over k of g_(i + k) b_k",
+    reason="every product a_i b_k stands in c_(i + k), once",
+    example=lambda: _weighted(Convolution(_m(3, 1), _m(2, 1, "B"))),
+)
+def _convolution(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    whole = span(0, 1)
+    for own, other in (node.args, node.args[::-1]):
+        if own in active:
+            n, m = own.shape[0], other.shape[0]
+            turned = Slice(other, span(m - 1, m, -1), whole)
+            yield own, Slice(Convolution(g, turned), span(m - 1, n), whole), other
+        if node.args[0] == node.args[1] and own in active:
+            break
+
+
+@derivative_rule(
+    Toeplitz,
+    name="Toeplitz matrix",
+    law="the adjoint of w is the sums of G along its diagonals",
+    reason="every entry of w stands on one diagonal",
+    example=lambda: _weighted(Toeplitz(_m(4, 1), 2, 3)),
+)
+def _toeplitz(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.args[0] in active:
+        yield node.args[0], DiagonalSums(g), sp.S.One
+
+
+@derivative_rule(
+    DiagonalSums,
+    name="sums along diagonals",
+    law="the adjoint is the Toeplitz matrix of g",
+    reason="the transpose of making a Toeplitz matrix",
+    example=lambda: _weighted(DiagonalSums(_m())),
+)
+def _diagonal_sums(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.args[0] in active:
+        yield node.args[0], Toeplitz(g, *node.args[0].shape), sp.S.One
+
+
+def _symmetric_part(matrix: Any) -> Any:
+    return scale(sp.Rational(1, 2), add(matrix, transpose(matrix)))
+
+
+@derivative_rule(
+    Cholesky,
+    name="Cholesky factor",
+    law="for A = L L': the adjoint is the symmetric part of L'^-1 P L^-1, where P is the lower "
+    "triangle of L'G with half its diagonal",
+    reason="dA = dL L' + L dL', so that L^-1 dA L'^-1 = M + M' for the lower triangular M with "
+    "dL = L M: it is the lower triangle of the left side with half its diagonal",
+    example=lambda: _weighted(Cholesky(add(multiply(_m(2, 2), transpose(_m(2, 2))), _unit(2)))),
+)
+def _cholesky(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.args[0] in active:
+        inner = multiply(transpose(value), g)
+        diagonal = DiagonalMatrix(Diagonal(inner))
+        lower = add(Triangle(inner, 0, 1), scale(sp.Rational(-1, 2), diagonal))
+        inverse = sp.Inverse(value)
+        yield node.args[0], _symmetric_part(multiply(transpose(inverse), lower, inverse)), value
+
+
+def _unit(size: int) -> Any:
+    return sp.Identity(size)
+
+
+@derivative_rule(
+    Eigenvalues,
+    name="eigenvalues of a symmetric matrix",
+    law="for A = V diag(lambda) V': the adjoint is V diag(g) V'",
+    reason="v'v = 1 and v'A v = lambda, so that d lambda = v'dA v, where eigenvalues are distinct",
+    example=lambda: _weighted(Eigenvalues(_m(2, 2))),
+)
+def _eigenvalues(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.args[0] in active:
+        vectors = Eigenvectors(node.args[0])
+        yield node.args[0], multiply(vectors, DiagonalMatrix(g), transpose(vectors)), vectors
+
+
+def _reciprocal_distance(a: Any, b: Any) -> Any:
+    return sp.Piecewise((sp.S.Zero, sp.Eq(a, b)), (1 / (a - b), True))
+
+
+@derivative_rule(
+    Eigenvectors,
+    name="eigenvectors of a symmetric matrix",
+    law="the adjoint is the symmetric part of V (K o V'G) V', K_ij = 1/(lambda_j - lambda_i)",
+    reason="dV = V M with M' = -M, since V'V = I; and V'dA V = M L - L M + dL for the diagonal L "
+    "of eigenvalues, so that M_ij = (V'dA V)_ij / (lambda_j - lambda_i) for i != j",
+    example=lambda: _weighted(Eigenvectors(_m(2, 2))),
+)
+def _eigenvectors(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.args[0] in active:
+        numbers, shape = Eigenvalues(node.args[0]), node.shape
+        rows, columns = broadcast(transpose(numbers), *shape), broadcast(numbers, *shape)
+        local = elementwise(_reciprocal_distance, rows, columns)
+        inner = hadamard(local, multiply(transpose(value), g))
+        yield node.args[0], _symmetric_part(multiply(value, inner, transpose(value))), local
+
+
+@derivative_rule(
+    Exponential,
+    name="matrix exponential",
+    law="the adjoint is the derivative of the exponential at A' in the direction G",
+    reason="d exp(A) = sum of A^j dA A^k / (j + k + 1)!, and <G, A^j dA A^k> = <A'^j G A'^k, dA>",
+    example=lambda: _weighted(Exponential(_m(2, 2))),
+)
+def _exponential(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.args[0] in active:
+        yield node.args[0], ExponentialSlope(transpose(node.args[0]), g), value
+
+
+@derivative_rule(
+    ExponentialSlope,
+    name="derivative of the exponential in directions",
+    law="E has the adjoint: the derivative at A' in the directions G and the others, transposed; "
+    "that of A has the direction E, transposed, too",
+    reason="a derivative is a sum of products A^j E A^k F ..., in every order of the directions; a "
+    "factor stands alone on the other side of <G, .> once the others are transposed",
+    example=lambda: _weighted(ExponentialSlope(_m(2, 2), _m(2, 2, "E"))),
+)
+def _exponential_slope(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    matrix, *directions = node.matrices
+    flipped = [transpose(direction) for direction in directions]
+    if matrix in active:
+        yield matrix, ExponentialSlope(transpose(matrix), g, *flipped), value
+    for k, direction in enumerate(directions):
+        if direction in active:
+            others = flipped[:k] + flipped[k + 1 :]
+            yield direction, ExponentialSlope(transpose(matrix), g, *others), value

@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.errors import ParseError, SymgradError, UnsupportedError, unknown
-from symgrad.reading.text import entries, making  # noqa: F401 (they register functions)
+from symgrad.reading.text import contraction, entries, making  # noqa: F401 (they register functions)
 from symgrad.reading.text.grammar import Node, Token, located, placed
 from symgrad.reading.text.indices import indexed
 from symgrad.reading.text.linear import transposed

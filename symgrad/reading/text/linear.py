@@ -10,6 +10,7 @@ import sympy as sp
 from symgrad import algebra
 from symgrad.errors import OptionError, ShapeError, UnsupportedError
 from symgrad.operations.linear import Kronecker, LogDeterminant, PseudoInverse
+from symgrad.operations.spectral import Cholesky, Eigenvalues, Eigenvectors, Exponential
 from symgrad.reading.text.reductions import Reduction, axis_of, sum_of
 from symgrad.reading.text.values import (
     Value,
@@ -52,6 +53,10 @@ def _of_square(build: Callable[[Any], Any], rank: int) -> Build:
 word("trace", example="{}(A @ S)")(_of_square(sp.Trace, 0))
 word("det", example="{}(A @ S)")(_of_square(sp.Determinant, 0))
 word("logdet", example="{}(S + A**2)")(_of_square(LogDeterminant, 0))
+word("cholesky", example="{}(S + x[:, None] * x)")(_of_square(Cholesky, 2))
+word("eigvalsh", example="{}(S)")(_of_square(Eigenvalues, 1))
+word("eigvecsh", example="{}(S)")(_of_square(Eigenvectors, 2))
+word("expm", example="{}(A / 3) @ X")(_of_square(Exponential, 2))
 word("inv", example="{}(S)")(_of_square(sp.Inverse, 2))
 
 

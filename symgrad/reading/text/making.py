@@ -9,7 +9,16 @@ import sympy as sp
 from symgrad import algebra
 from symgrad.errors import OptionError, ShapeError
 from symgrad.matrices import Broadcast
-from symgrad.operations.parts import Diagonal, DiagonalMatrix, Reshaped, Stacked, Triangle
+from symgrad.operations.parts import (
+    Diagonal,
+    DiagonalMatrix,
+    Reshaped,
+    Slice,
+    Stacked,
+    Triangle,
+    span,
+)
+from symgrad.operations.sequences import Convolution, Toeplitz
 from symgrad.reading.text.linear import square_of
 from symgrad.reading.text.reductions import axis_of
 from symgrad.reading.text.values import Value, number, spread
@@ -197,3 +206,40 @@ def _as_rows(value: Value) -> Any:
     if not value.rank:
         return Broadcast(value.node, 1, 1)
     return algebra.transpose(value.node) if value.rank == 1 else value.node
+
+
+@word("toeplitz", example="{}(x, X[0]) @ X.T")
+def _toeplitz(call: Call) -> Value:
+    given = call.bound("c", "r", required=1)
+    column, row = (_vector(given[k], call.word) for k in ("c", "r" if "r" in given else "c"))
+    rows, columns = column.shape[0], row.shape[0]
+    if columns == 1:
+        return Value(column.node, 2)
+    # From the upper right corner to the lower left one; the corner of both is the column's.
+    turned = Slice(row.node, span(columns - 1, columns - 1, -1), span(0, 1))
+    return Value(Toeplitz(Stacked(turned, column.node, 0), rows, columns), 2)
+
+
+@word("convolve", "conv1d", example="{}(x, X[0]) * {}(X[0], y, 'full')")
+def _convolve(call: Call) -> Value:
+    given = call.bound("a", "v", "mode", required=2)
+    first, second = _vector(given["a"], call.word), _vector(given["v"], call.word)
+    whole = Convolution(first.node, second.node)
+    mode = given.get("mode", "full")
+    if mode == "full":
+        return Value(whole, 1)
+    n, m = first.shape[0], second.shape[0]
+    if mode not in ("valid", "same") or not (n.is_Integer and m.is_Integer):
+        raise OptionError("`convolve` has the modes full, and valid and same for known sizes")
+    if mode == "valid":
+        count, start = abs(n - m) + 1, min(n, m) - 1
+    else:
+        count, start = max(n, m), (min(n, m) - 1) // 2
+    return Value(Slice(whole, span(start, count), span(0, 1)), 1)
+
+
+def _vector(given: Any, word: str) -> Value:
+    value = as_value(given, word)
+    if value.rank != 1:
+        raise ShapeError(f"`{word}` takes 1-D arrays, not {value.worded}")
+    return value
