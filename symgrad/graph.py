@@ -376,7 +376,7 @@ def _acts(node: Any) -> bool:
 def _deserves_name(node: Any) -> bool:
     if isinstance(node, (sp.logic.boolalg.Boolean, sp.Tuple)) and not isinstance(node, sp.Symbol):
         return False
-    if isinstance(node, sp.functions.elementary.piecewise.ExprCondPair):
+    if isinstance(node, sp.functions.elementary.piecewise.ExprCondPair) or trees.is_size(node):
         return False
     return not is_trivial(node)
 

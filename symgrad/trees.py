@@ -94,6 +94,18 @@ def postorder(root: Any, opaque: tuple[type, ...] = ()) -> Iterator[Any]:
                 stack.extend((child, False) for child in reversed(children(node)))
 
 
+def is_size(node: Any, depth: int = 4) -> bool:
+    """Tell whether a node is a size: a sum or product of integers and symbols of integers.
+
+    >>> n = sp.Symbol("n", integer=True)
+    >>> is_size(2 * n - 1), is_size(sp.Symbol("x"))
+    (True, False)
+    """
+    if not isinstance(node, (sp.Add, sp.Mul)) or not depth:
+        return bool(isinstance(node, (sp.Symbol, sp.Integer)) and node.is_integer)
+    return all(is_size(arg, depth - 1) for arg in node.args)
+
+
 def times(*factors: Any) -> Any:
     """Multiply scalars; a number times a sum stays a product, 2*(a - y).
 

@@ -15,6 +15,7 @@ from symgrad.circuit.kinds import (
     LOG,
     MULTIPLY,
     NUMBER,
+    POSITIVE,
     POWER,
     SELECT,
     SIN,
@@ -64,6 +65,8 @@ def traits_of(circuit: Circuit, kind: str, args: tuple[int, ...], value: Any) ->
     below = [circuit.traits[arg] for arg in args]
     constant = kind != VARIABLE and kind != SELECT and all(t.constant for t in below)
     nonnegative, positive = _sign(kind, value, below)
+    if kind == SELECT and not nonnegative:
+        nonnegative = _is_size(circuit, args)
     return Traits(
         _is_single(circuit, kind, value, below),
         _is_real(circuit, kind, value, below),
@@ -72,6 +75,17 @@ def traits_of(circuit: Circuit, kind: str, args: tuple[int, ...], value: Any) ->
         nonnegative,
         positive,
     )
+
+
+def _is_size(circuit: Circuit, args: tuple[int, ...]) -> bool:
+    """Tell whether a choice is u where u > 0, and -u or what is nowhere negative elsewhere."""
+    condition, first, second = args
+    kind, below, _ = circuit.nodes[condition]
+    if kind != POSITIVE or (first != below[0] and not circuit.traits[first].nonnegative):
+        return False
+    factor, rest = circuit.with_coefficient(second)
+    opposite = rest == below[0] and factor < 0
+    return opposite or circuit.traits[second].nonnegative
 
 
 def _is_leaf(circuit: Circuit, kind: str, value: Any) -> bool:

@@ -46,7 +46,7 @@ def product(circuit: Circuit, first: Table, second: Table) -> Table:
 #: Determinants and inverses up to this size are written by minors, which never divide by a pivot.
 BY_EXPANSION = 3
 #: Larger ones up to this size by traces of powers, without a pivot, too.
-BY_TRACES = 9
+BY_TRACES = 5
 
 
 def determinant(circuit: Circuit, matrix: Table) -> int:

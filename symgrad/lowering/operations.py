@@ -8,7 +8,9 @@ import numpy as np
 import sympy as sp
 
 from symgrad.lowering import Table, Writer, lowered, table, writes
+from symgrad.lowering.matrices import determinant, inverse, product
 from symgrad.operations import Operation, ScalarOperation
+from symgrad.operations.linear import LogDeterminant, PseudoInverse
 
 
 @writes(Operation, ScalarOperation)
@@ -20,6 +22,20 @@ def _operation(write: Writer, node: Any) -> Any:
     if not isinstance(value, sp.MatrixBase):
         return lowered(write.circuit, value, inner)
     return table(value.shape, lambda i, j: lowered(write.circuit, value[i, j], inner))
+
+
+@writes(LogDeterminant)
+def _log_determinant(write: Writer, node: Any) -> int:
+    circuit = write.circuit
+    return circuit.log(circuit.absolute(determinant(circuit, write(node.args[0]))))
+
+
+@writes(PseudoInverse)
+def _pseudo_inverse(write: Writer, node: Any) -> Table:
+    circuit, a = write.circuit, write(node.args[0])
+    if a.shape[0] >= a.shape[1]:
+        return product(circuit, inverse(circuit, product(circuit, a.T, a)), a.T)
+    return product(circuit, a.T, inverse(circuit, product(circuit, a, a.T)))
 
 
 @writes(sp.Tuple)

@@ -163,6 +163,11 @@ class PseudoInverse(Operation):
         return rf"{inner}^{{+}}" if plain else rf"\left({inner}\right)^{{+}}"
 
 
+def _operand(node: Any, printer: Any) -> str:
+    text = str(printer._print(node))
+    return text if isinstance(node, sp.MatrixSymbol) else rf"\left({text}\right)"
+
+
 class LogDeterminant(ScalarOperation):
     """The logarithm of the absolute value of a determinant.
 
@@ -184,7 +189,7 @@ class LogDeterminant(ScalarOperation):
         return f"np.linalg.slogdet({operands[0]})[1]"
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
-        text = rf"\log\left|\det {printer._print(self.args[0])}\right|"
+        text = rf"\log\left\lvert \det {_operand(self.args[0], printer)} \right\rvert"
         return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
 
 

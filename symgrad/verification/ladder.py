@@ -14,13 +14,13 @@ from typing import Any
 
 import mpmath
 
-from symgrad.circuit.kinds import CALL, EXP
+from symgrad.circuit.kinds import CALL, EXP, POSITIVE, ZERO
 from symgrad.errors import UnsupportedError
 from symgrad.verification import proof as proofs
 from symgrad.verification import simplifiers
 from symgrad.verification.balls import Ball, balls
 from symgrad.verification.kinks import kinks_of
-from symgrad.verification.points import Search, point_of, search, selection
+from symgrad.verification.points import LARGE, Search, point_of, search, selection
 from symgrad.verification.problem import Problem, TimeIsUp
 from symgrad.verification.verdict import AGREES, PROVED, REFUTED, Kink, Witness
 
@@ -113,6 +113,8 @@ class _Climb:
 
     def outcome(self) -> Outcome:
         """Go up step by step."""
+        if self._is_large() and self.form is not None and self.form():
+            return self._with(PROVED, "normal form")
         self.found = found = search(self.problem, self.check)
         places = selection(self.problem, found)
         refuted = self._refuted(found, places)
@@ -150,6 +152,12 @@ class _Climb:
         agrees = self._with(AGREES, "points")
         notes = (*agrees.notes, f"no proof: {proof.reason}")
         return replace(agrees, log2_bound=proof.log2_bound, places=proof.places, notes=notes)
+
+    def _is_large(self) -> bool:
+        """Tell whether points are dear, and there are no kinks that they would show."""
+        cone = self.problem.circuit.cone(self.problem.outputs)
+        kinds = {self.problem.circuit.nodes[node].kind for node in cone}
+        return len(cone) > LARGE and kinds.isdisjoint((POSITIVE, ZERO))
 
     def _certified(self, proof: proofs.Proof, places: Sequence[int]) -> bool:
         """Tell whether what a proof took as not zero almost everywhere is not zero somewhere."""
