@@ -128,6 +128,9 @@ def broadcast(value: Any, rows: Any, columns: Any) -> Any:
     rows, columns = dimension(rows), dimension(columns)
     node = Broadcast(value, rows, columns)
     shape_of(node)
+    factor, single = split_coefficient(value)
+    if isinstance(single, sp.Identity) and single.shape == (1, 1):
+        return Broadcast(factor, rows, columns)
     if value.is_Matrix and same_size(value.shape[0], rows) and same_size(value.shape[1], columns):
         return value
     coefficient, rest = split_coefficient(value)

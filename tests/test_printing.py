@@ -104,3 +104,23 @@ def test_signs_are_explained_where_they_are_used():
     text = sg.derive(sg.cross_entropy(net)).markdown()
     assert "The rows of $Y$ sum to one." in text
     assert "column of ones" in text
+
+
+def test_what_is_subtracted_stands_in_brackets():
+    x, a = (sp.MatrixSymbol(name, 3, 1) for name in "xa")
+    difference = sp.MatAdd(x, sp.MatMul(-1, a))
+    shown = sg.Formula.of(sp.MatMul(-1, difference)).latex()
+    assert shown.endswith("= -(x - a)")
+    whole = sp.MatAdd(a, sp.MatMul(-1, sp.HadamardProduct(x, x)), sp.MatMul(-1, difference))
+    assert "- (x - a)" in sg.Formula.of(whole).latex() or "-(x - a)" in sg.Formula.of(whole).latex()
+    loss = sg.parse("exp(-(x - a) @ (x - a) / 2)", {"x": "n", "a": "n"})
+    assert "{2} -(" not in loss.latex()
+
+
+def test_operations_bracket_what_they_take():
+    shapes = {"A": ("n", "n"), "B": ("n", "n")}
+    assert r"\left(A + B\right)^{+}" in sg.parse("sum(pinv(A + B))", shapes).latex()
+    assert r"\left(A + B\right) \otimes A" in sg.parse("sum(kron(A + B, A))", shapes).latex()
+    assert r"\det \left(A B\right)" in sg.parse("logdet(A @ B)", shapes).latex()
+    by_inverse = sg.gradient(sg.parse("logdet(A @ A)", shapes), "A").latex()
+    assert r"(A A)^{-\top}" in by_inverse

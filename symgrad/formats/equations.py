@@ -22,6 +22,10 @@ from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.formats.printer import Printer
 from symgrad.graph import Graph
 from symgrad.matrices import Elementwise
+from symgrad.operations.linear import Kronecker, KroneckerBlocks, PseudoInverse
+from symgrad.operations.parts import Placed, Slice
+from symgrad.operations.sequences import Convolution
+from symgrad.operations.spectral import Eigenvalues, Exponential, ExponentialSlope
 from symgrad.shapes import name_of
 from symgrad.softmax import Softmax
 
@@ -247,6 +251,15 @@ HEADS = {
     Softmax: "The softmax of a matrix is that of every row, the softmax of a column that of its "
     "entries.",
     sp.KroneckerDelta: r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
+    Kronecker: r"$\otimes$ is the Kronecker product.",
+    KroneckerBlocks: r"$(A \otimes \cdot)^{\ast}$ is the transpose of $B \mapsto A \otimes B$.",
+    Slice: r"Rows and columns are counted from 1.",
+    Placed: r"$[A]^{r, c}$ is $A$ at the rows $r$ and the columns $c$, and 0 elsewhere.",
+    PseudoInverse: r"$A^{+}$ is the pseudo-inverse.",
+    Eigenvalues: r"$\lambda(A)$ are the eigenvalues, and $V(A)$ the eigenvectors as columns.",
+    Exponential: r"$\exp(A)$ of a square matrix is the matrix exponential.",
+    ExponentialSlope: r"$\mathrm{D}\exp(A)[E]$ is its derivative in the direction $E$.",
+    Convolution: r"$\ast$ is the convolution.",
 }
 
 

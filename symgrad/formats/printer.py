@@ -37,6 +37,8 @@ from symgrad.formats.order import (
 from symgrad.formats.signs import function_name, gap, number
 from symgrad.graph import Graph
 from symgrad.matrices import Broadcast, Elementwise, SumEntries, SumRows, entry_symbols
+from symgrad.operations.linear import Kronecker
+from symgrad.operations.sequences import Convolution
 
 _SPECIAL = {
     sp.exp: "e^{@}",
@@ -164,7 +166,8 @@ class Printer(Nodes, Naming, Indices):
         for term in terms:
             coefficient, rest = _split(self.seen(term))
             negative = is_negative(coefficient)
-            shown = self._scaled(-coefficient if negative else coefficient, rest)
+            size = -coefficient if negative else coefficient
+            shown = self._scaled(size, rest, subtracted=negative)
             sign = "-" if negative else "+" if text else ""
             text += f" {sign} {shown}" if text else f"{sign}{shown}"
         return text
@@ -185,6 +188,9 @@ class Printer(Nodes, Naming, Indices):
         loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or self._negative(shown)
         if isinstance(shown, Elementwise):
             loose = isinstance(shown.function.expr, sp.Add)
+        if isinstance(shown, sp.Trace) and shown.arg.shape == (1, 1):
+            inner = self.seen(shown.arg)
+            loose = isinstance(inner, sp.MatAdd) or is_negative(_split(inner)[0])
         return paren(text) if loose else text
 
     def _print_Mul(self, expr: Any) -> str:
@@ -230,16 +236,16 @@ class Printer(Nodes, Naming, Indices):
             text += f" {gap(text, part)}{part}" if text else part
         return text
 
-    def _scaled(self, coefficient: Any, matrix: Any) -> str:
-        shown = str(self._print(matrix))
-        if coefficient == 1:
-            return shown
+    def _scaled(self, coefficient: Any, matrix: Any, *, subtracted: bool = False) -> str:
         if is_negative(coefficient):
-            return f"-{self._scaled(-coefficient, matrix)}"
+            return f"-{self._scaled(-coefficient, matrix, subtracted=True)}"
+        shown = str(self._print(matrix))
         below = self.seen(matrix)
         body = below.function.expr if isinstance(below, Elementwise) else below
-        if isinstance(body, (sp.MatAdd, sp.Add)):
+        if isinstance(body, (sp.MatAdd, sp.Add)) and (subtracted or coefficient != 1):
             shown = paren(shown)
+        if coefficient == 1:
+            return shown
         return f"{self._factor(coefficient)} {shown}"
 
     def _print_MatMul(self, expr: Any) -> str:
@@ -251,7 +257,7 @@ class Printer(Nodes, Naming, Indices):
     def _matrix_factor(self, expr: Any) -> str:
         shown = self.seen(expr)
         text = self._print(expr)
-        loose = (sp.MatAdd, sp.HadamardProduct)
+        loose = (sp.MatAdd, sp.HadamardProduct, Kronecker, Convolution)
         if isinstance(shown, Elementwise):
             return paren(text) if isinstance(shown.function.expr, PRODUCTS) else text
         return paren(text) if isinstance(shown, loose) or _split(shown)[0] != 1 else text
@@ -262,7 +268,7 @@ class Printer(Nodes, Naming, Indices):
     def _entrywise_factor(self, expr: Any) -> str:
         shown = self.seen(expr)
         text = self._print(expr)
-        loose = isinstance(shown, (sp.MatAdd, sp.MatMul, Broadcast))
+        loose = isinstance(shown, (sp.MatAdd, sp.MatMul, Broadcast, Kronecker, Convolution))
         if isinstance(shown, Elementwise):
             body = shown.function.expr
             loose = isinstance(body, sp.Add) or is_negative(body)
@@ -313,7 +319,9 @@ class Printer(Nodes, Naming, Indices):
 
     def _transposed(self, matrix: Any) -> str:
         shown, text = self.seen(matrix), str(self._print(matrix))
-        if isinstance(shown, sp.Inverse) and isinstance(self.seen(shown.arg), sp.MatrixSymbol):
+        if isinstance(shown, sp.Transpose):
+            return str(self._print(shown.arg))
+        if isinstance(shown, sp.Inverse):
             return self._raised(shown.arg, r"-\top")
         # The transpose mark joins a layer mark: two superscripts would not compile.
         if isinstance(shown, sp.MatrixSymbol) and r"\frac" not in text:

@@ -141,6 +141,14 @@ def operation_shape(*heads: Any, law: str, example: Any, wrong: Any) -> Callable
     return register
 
 
+def operand(node: Any, printer: Any) -> str:
+    """Print a matrix where only a name can stand without brackets."""
+    # symgrad's printer writes some names out as what they stand for.
+    shown = printer.seen(node) if hasattr(printer, "seen") else node
+    text = str(printer._print(node))
+    return text if isinstance(shown, sp.MatrixSymbol) else rf"\left({text}\right)"
+
+
 def matrix(rows: Any = 2, columns: Any = 3, name: str = "A") -> Any:
     """Return a matrix symbol for examples."""
     return sp.MatrixSymbol(name, dimension(rows), dimension(columns))

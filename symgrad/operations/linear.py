@@ -13,6 +13,7 @@ from symgrad.operations import (
     ScalarOperation,
     Source,
     matrix,
+    operand,
     operation_shape,
     require_square,
 )
@@ -66,12 +67,7 @@ class Kronecker(Operation):
         return Kronecker(*map(sp.transpose, self.args))
 
     def _latex(self, printer: Any) -> str:
-        return r" \otimes ".join(
-            printer._print(m)
-            if isinstance(m, sp.MatrixSymbol)
-            else rf"\left({printer._print(m)}\right)"
-            for m in self.args
-        )
+        return r" \otimes ".join(operand(m, printer) for m in self.args)
 
 
 class KroneckerBlocks(Operation):
@@ -123,7 +119,7 @@ class KroneckerBlocks(Operation):
         return f"kron_blocks({', '.join(operands)}, {self.left})"
 
     def _latex(self, printer: Any) -> str:
-        whole, factor = map(printer._print, self.matrices)
+        whole, factor = printer._print(self.args[0]), operand(self.args[1], printer)
         mark = r"\otimes \cdot" if self.left else r"\cdot \otimes"
         sides = rf"{factor} {mark}" if self.left else rf"{mark} {factor}"
         return rf"\left({sides}\right)^{{\ast}} \left({whole}\right)"
@@ -158,14 +154,7 @@ class PseudoInverse(Operation):
         return PseudoInverse(sp.transpose(self.args[0]))
 
     def _latex(self, printer: Any) -> str:
-        inner = printer._print(self.args[0])
-        plain = isinstance(self.args[0], sp.MatrixSymbol)
-        return rf"{inner}^{{+}}" if plain else rf"\left({inner}\right)^{{+}}"
-
-
-def _operand(node: Any, printer: Any) -> str:
-    text = str(printer._print(node))
-    return text if isinstance(node, sp.MatrixSymbol) else rf"\left({text}\right)"
+        return rf"{operand(self.args[0], printer)}^{{+}}"
 
 
 class LogDeterminant(ScalarOperation):
@@ -189,7 +178,7 @@ class LogDeterminant(ScalarOperation):
         return f"np.linalg.slogdet({operands[0]})[1]"
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
-        text = rf"\log\left\lvert \det {_operand(self.args[0], printer)} \right\rvert"
+        text = rf"\log\left\lvert \det {operand(self.args[0], printer)} \right\rvert"
         return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
 
 

@@ -12,6 +12,7 @@ from symgrad.operations import (
     Operation,
     Source,
     matrix,
+    operand,
     operation_shape,
     require_square,
 )
@@ -82,10 +83,7 @@ class Slice(Operation):
     def _latex(self, printer: Any) -> str:
         places = zip(self.options, self.args[0].shape, strict=True)
         inner = ", ".join(_latex_span(place, size, printer) for place, size in places)
-        whole = printer._print(self.args[0])
-        if not isinstance(self.args[0], sp.MatrixSymbol):
-            whole = rf"\left({whole}\right)"
-        return rf"{whole}_{{{inner}}}"
+        return rf"{operand(self.args[0], printer)}_{{{inner}}}"
 
     def _sympystr(self, printer: Any) -> str:
         places = zip(self.options, self.args[0].shape, strict=True)

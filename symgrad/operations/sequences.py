@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.errors import ShapeError
-from symgrad.operations import KERNELS, Operation, Source, matrix, operation_shape
+from symgrad.operations import KERNELS, Operation, Source, matrix, operand, operation_shape
 from symgrad.shapes import Shape, same_size, worded
 
 KERNELS["toeplitz"] = """\
@@ -55,12 +55,7 @@ class Convolution(Operation):
         return f"np.convolve({operands[0]}[:, 0], {operands[1]}[:, 0])[:, None]"
 
     def _latex(self, printer: Any) -> str:
-        return r" \ast ".join(
-            printer._print(m)
-            if isinstance(m, sp.MatrixSymbol)
-            else rf"\left({printer._print(m)}\right)"
-            for m in self.args
-        )
+        return r" \ast ".join(operand(m, printer) for m in self.args)
 
 
 class Toeplitz(Operation):

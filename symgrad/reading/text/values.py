@@ -213,7 +213,9 @@ def matrix_product(first: Value, second: Value) -> Value:
             f"and {inner[1]} differ"
         )
     if first.rank == second.rank == 1:
-        return Value(sp.Trace(algebra.multiply(algebra.transpose(first.node), second.node)))
+        whole = algebra.multiply(algebra.transpose(first.node), second.node)
+        factor, rest = algebra.split_coefficient(whole)
+        return Value(trees.times(factor, sp.Trace(rest)))
     if first.rank == 1:
         return Value(algebra.multiply(algebra.transpose(second.node), first.node), 1)
     return Value(algebra.multiply(first.node, second.node), second.rank)
