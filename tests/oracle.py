@@ -279,6 +279,12 @@ NODES: dict[str, Callable[..., Value]] = {
     "Extreme": lambda a, axis, sign: along(
         a, axis, lambda xs: DEFINITIONS["Max" if sign > 0 else "Min"](*xs)
     ),
+    "ExtremeWeights": lambda a, axis, sign: every(
+        *(a, axis),
+        lambda xs, k: Mul(
+            *(if_positive(sign * (xs[k] - x), 1, 0) for m, x in enumerate(xs) if m != k)
+        ),
+    ),
     "ProductAlong": lambda a, axis: along(a, axis, lambda xs: Mul(*xs)),
     "OthersProduct": lambda a, axis: every(
         a, axis, lambda xs, k: Mul(*(x for m, x in enumerate(xs) if m != k))

@@ -403,7 +403,7 @@ def test_bad_declarations():
 
 #: How many random texts are compared; the nightly run takes ten thousand.
 COUNT = int(os.environ.get("SYMGRAD_RANDOM_TEXTS", "500"))
-LEAVES = {(3, 4): ["X"], (3, 3): ["A", "S"], (3,): ["x", "y"], (): ["t", "2", "0.5", "-1"]}
+LEAVES = {(3, 4): ["X"], (3, 3): ["A"], (3,): ["x", "y"], (): ["t", "2", "0.5", "-1"]}
 SAFE = ["tanh", "sin", "cos", "sigmoid", "softplus", "arctan", "relu", "abs", "erf", "square"]
 AXES = {(3, 4): [(0, (4,)), (1, (3,))], (3, 3): [(0, (3,)), (1, (3,))]}
 
@@ -479,14 +479,24 @@ class Texts:
             axis, wide = (1, (3, 4)) if shape == (3,) else (0, (3, 4))
             word = self.random.choice(["sum", "mean"])
             return f"{word}({self.text(wide, depth)}, axis={axis})"
-        word = self.random.choice(["softmax({}, axis={})", "({0} - mean({0}, {1}, keepdims=True))"])
-        return word.format(full, self.random.randrange(2))
+        words = [
+            "softmax({}, axis={})",
+            "({0} - mean({0}, {1}, keepdims=True))",
+            "cumsum({}, axis={})",
+            "({})[::-1]",
+            "({0} - logsumexp({0}, {1}, keepdims=True))",
+            "concatenate([({0})[1:], ({0})[:1]])",
+            "({0} / (1 + max(({0})**2, {1}, keepdims=True)))",
+        ]
+        if shape == (3, 3):
+            words += ["tril({})", "triu({}, 1)", "({}).T", "diag(diag({}))"]
+        return self.random.choice(words).format(full, self.random.randrange(2))
 
     def reduced(self, shape, depth):
         inner = self.text(self.random.choice([(3, 4), (3, 3), (3,)]), depth)
-        return self.random.choice(["sum({})", "mean({})", "sum(({})**2)", "norm(1 + {})"]).format(
-            inner
-        )
+        words = ["sum({})", "mean({})", "sum(({})**2)", "norm(1 + {})", "logsumexp({})", "max({})"]
+        words += ["min({})", "prod(sin({}))", "var({})", "sum(kron({0}, [1, 2]))"]
+        return self.random.choice(words).format(inner)
 
     def scalar(self, shape, depth):
         return self.random.choice(
@@ -544,7 +554,12 @@ def test_random_texts_are_right_or_refused(chunk):
         except sg.UnsupportedError:
             continue
         with np.errstate(all="ignore"):
-            assert np.allclose(value, by_numpy(text), rtol=1e-9, equal_nan=True), (seed, text)
+            wanted = by_numpy(text)
+            if not np.isfinite(wanted):
+                # NumPy overflows on the way; the stable spelling may know better.
+                tried -= 1
+                continue
+            assert np.allclose(value, wanted, rtol=1e-9), (seed, text)
             for name in names:
                 steps = (close_to_differences(text, name, grads, step) for step in STEPS)
                 assert any(steps), (seed, name, text)
@@ -690,6 +705,16 @@ def test_a_wrong_rule_is_caught_before_anything_is_returned(monkeypatch, head, t
     sg.gradient(bare, by)
     with pytest.raises(sg.UnsupportedError, match="does not agree with the oracle"):
         sg.gradient(bare, by, check=True)
+
+
+def test_entries_that_are_equal_for_good_share_a_maximum():
+    # Off the diagonal, every entry of X X' stands there twice.
+    loss = sg.parse("min(X @ X.T)", {"X": (3, 2)})
+    arrays = np.array([[1.0, 0.2], [-0.7, 0.4], [0.1, 0.9]])
+    value, grads = sg.compile(loss, wrt=["X"])(X=arrays)
+    i, j = 0, 1
+    assert np.isclose(value, arrays[i] @ arrays[j])
+    assert np.allclose(grads["X"], [arrays[j], arrays[i], [0, 0]])
 
 
 def test_structured_variables_are_checked_where_they_lie():

@@ -121,6 +121,57 @@ class Extreme(_Reducing):
         return self._name("\\")
 
 
+KERNELS["extreme_weights"] = """\
+def extreme_weights(z, axis, extreme):
+    # Where several entries are the extreme one, as in a symmetric matrix, they share.
+    hits = z == extreme(z, axis=axis, keepdims=True)
+    return hits / np.sum(hits, axis=axis, keepdims=True)
+"""
+
+
+class ExtremeWeights(_Along):
+    """1 where an entry is the extreme one along an axis, else 0; several share the 1.
+
+    >>> ExtremeWeights(sp.ImmutableMatrix([[1, 3], [5, 5]]), 1, 1).as_explicit()
+    Matrix([
+    [  0,   1],
+    [1/2, 1/2]])
+    """
+
+    word = "extreme_weights"
+    kernels = ("extreme_weights",)
+
+    @property
+    def sign(self) -> int:
+        """1 for the largest entry, -1 for the least."""
+        return int(self.args[2])
+
+    @property
+    def shape(self) -> Any:
+        """That of the matrix."""
+        return self.matrix.shape
+
+    def written_out(self, *matrices: Any) -> Any:
+        """Compare every entry with the extreme one of its line."""
+        return self._as_matrix([self._of_line(line) for line in self._lines(matrices[0])])
+
+    def _of_line(self, line: list[Any]) -> list[Any]:
+        top = (sp.Max if self.sign > 0 else sp.Min)(*line)
+        hits = [sp.Piecewise((sp.S.One, sp.Eq(entry, top)), (sp.S.Zero, True)) for entry in line]
+        return [hit / sp.Add(*hits) for hit in hits]
+
+    def source(self, operands: list[str], text: Source) -> str:
+        """Print a call of the helper function."""
+        name = "np.max" if self.sign > 0 else "np.min"
+        return f"extreme_weights({operands[0]}, {self.axis}, {name})"
+
+    def _latex(self, printer: Any) -> str:
+        inner = printer._print(self.matrix)
+        word = r"\max" if self.sign > 0 else r"\min"
+        mark = "" if 1 in self.matrix.shape else "_{j}" if self.axis else "_{i}"
+        return rf"\left[{inner} = {word}{mark} \left({inner}\right)\right]"
+
+
 class ProductAlong(_Reducing):
     """The product of the entries along an axis.
 
@@ -221,7 +272,7 @@ class CumulativeSum(_Along):
     wrong=lambda head: head(sp.Symbol("a"), 1),
 )
 @operation_shape(
-    *(Extreme, CumulativeSum),
+    *(Extreme, ExtremeWeights, CumulativeSum),
     law="extremes and running sums are taken along an axis",
     example=lambda head: head(matrix(), 0, 1),
     wrong=lambda head: head(matrix(), 2, 1),

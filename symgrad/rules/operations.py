@@ -21,6 +21,7 @@ from symgrad.algebra import (
 from symgrad.operations.along import (
     CumulativeSum,
     Extreme,
+    ExtremeWeights,
     LogSumExp,
     OthersProduct,
     ProductAlong,
@@ -167,22 +168,31 @@ def _log_sum_exp(node: Any, g: Any, value: Any, active: Any) -> Pull:
         yield node.matrix, hadamard(local, broadcast(g, *node.matrix.shape)), local
 
 
-def _is_extreme(a: Any, m: Any) -> Any:
-    return sp.Piecewise((sp.S.One, sp.Eq(a, m)), (sp.S.Zero, True))
-
-
 @derivative_rule(
     Extreme,
     name="extreme entry",
-    law="the adjoint goes to the entry that is the extreme one",
-    reason="where one entry alone is the largest, it alone changes the maximum",
+    law="the adjoint goes to the entry that is the extreme one; several such entries share it",
+    reason="where one entry alone is the largest, it alone changes the maximum; entries that are "
+    "equal wherever the variables are, as in a symmetric matrix, have equal derivatives",
     example=lambda: _weighted(Extreme(_m(), 1, -1)),
 )
 def _extreme(node: Any, g: Any, value: Any, active: Any) -> Pull:
     if node.matrix in active:
         shape = node.matrix.shape
-        local = elementwise(_is_extreme, node.matrix, broadcast(value, *shape))
+        local = ExtremeWeights(node.matrix, node.axis, node.sign)
         yield node.matrix, hadamard(broadcast(g, *shape), local), local
+
+
+@derivative_rule(
+    ExtremeWeights,
+    name="which entry is extreme",
+    law="the adjoint is zero",
+    reason="which entry is the largest does not change, but at ties",
+    example=lambda: _weighted(ExtremeWeights(_m(), 1, 1)),
+)
+def _extreme_weights(node: Any, g: Any, value: Any, active: Any) -> Pull:
+    if node.matrix in active:
+        yield node.matrix, sp.ZeroMatrix(*node.shape), sp.ZeroMatrix(*node.shape)
 
 
 @derivative_rule(
