@@ -281,9 +281,8 @@ def write(folder):
     page = Page("identities", "Gradients of the reference books")
     count = len(rows())
     page.text(
-        f"{count} gradients. Each is derived here; the form in which it is known, written in "
-        "NumPy's language, is proved equal to it, for every size where the method says normal "
-        "form. $x$, $a$, ... are columns, capital letters matrices; the derivative by a matrix "
+        f"{count} gradients. Each is derived here; that the form in which it is known, written in "
+        "NumPy's language, is equal to it, is proved by a test of each row. $x$, $a$, ... are columns, capital letters matrices; the derivative by a matrix "
         "has the shape of that matrix, and no symmetry is used. $\\odot$ multiplies and "
         "$\\oslash$ divides entry by entry, $\\mathbf{1}$ is a column of ones, and functions of a "
         "matrix are taken of every entry."

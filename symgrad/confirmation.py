@@ -29,8 +29,8 @@ from symgrad.verification.settings import Setting
 
 #: Sizes of symbolic axes: different, and none is one.
 SIZES = (3, 2, 4, 5)
-#: Formulas with more entries than this, at these sizes, are not written out.
-MOST_ENTRIES = 2_000
+#: Formulas that have more operations than this, written out at these sizes, are not compared.
+MOST_OPERATIONS = 100_000
 #: How many points are tried until the loss has a value, and to how many digits.
 TRIES, DIGITS = 12, 40
 #: Relative differences below this are rounding.
@@ -149,7 +149,7 @@ def difference(derived: Gradient) -> str | None:
     except SymgradError:
         return None  # what has no form in scalars has no oracle
     circuit = world.setting.circuit
-    if len(circuit) > MOST_ENTRIES * 50:
+    if len(circuit) > MOST_OPERATIONS:
         return None
     loss = int(np.ravel(world.named[name_of(derived.loss.output)])[0])
     pairs: dict[str, list[tuple[int, int]]] = {}

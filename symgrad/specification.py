@@ -32,6 +32,11 @@ def add_text(verb: Any, *, positional: bool = True) -> None:
         verb.add_argument("text", nargs="?", metavar="TEXT", help=says)
     else:
         verb.add_argument("--formula", dest="text", metavar="TEXT", help=says)
+    add_shapes(verb)
+
+
+def add_shapes(verb: Any) -> None:
+    """Add the options that declare inputs: their shapes, and what is known of them."""
     verb.add_argument(
         "--shape",
         "--shapes",

@@ -22,6 +22,7 @@ from symgrad.files import check_place
 from symgrad.formats import text
 from symgrad.specification import (
     add_network,
+    add_shapes,
     add_text,
     formula_of,
     loss_of,
@@ -247,24 +248,7 @@ def _add_verify(verbs: Any) -> None:
         "text", metavar="FILE", help="a Python file, which is run; with --claim, a formula as text"
     )
     verb.add_argument("--claim", metavar="TEXT", help="a gradient, or definitions, as text")
-    verb.add_argument(
-        "--shape",
-        "--shapes",
-        dest="shapes",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=SIZES",
-        help="the arguments of loss: X=n,3 an array, b=4 a vector, t= a number",
-    )
-    verb.add_argument(
-        "--assume",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=WORDS",
-        help="what is known of an input of a formula as text, such as t=positive",
-    )
+    add_shapes(verb)
     _add_claim(verb)
     add_network(verb, required=False)
 
