@@ -124,3 +124,13 @@ def test_operations_bracket_what_they_take():
     assert r"\det \left(A B\right)" in sg.parse("logdet(A @ B)", shapes).latex()
     by_inverse = sg.gradient(sg.parse("logdet(A @ A)", shapes), "A").latex()
     assert r"(A A)^{-\top}" in by_inverse
+
+
+def test_the_backward_pass_names_what_the_forward_pass_defines():
+    shapes = {"X": ("n", 5), "W": (5, "h"), "b": "h", "w": "h", "y": "n"}
+    loss = sg.parse("mean((softplus(X @ W + b) @ w - y)**2)", shapes)
+    page = sg.derive(loss, ["W", "w"], detail="result").markdown()
+    forward, backward = page.split("## Forward pass")[1].split("## Backward pass")
+    for name in ("t_{1}", "t_{2}", "t_{3}"):
+        assert name not in backward or f"{name} &=" in forward
+    assert "t_{3}" in backward

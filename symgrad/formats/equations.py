@@ -170,8 +170,17 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     made = derived.result
     forward = _forward(derived)
     blocks: list[Block] = []
-    named = detail == "chain"
-    lines = tuple(definitions(forward, write_out=not named, like=Printer(made)))
+    names = {symbol for symbol, _ in forward.definitions}
+    # One choice of what is written out for both passes: a name of one stands in the other.
+    printer, shown_definitions = printers(made)
+    passes: tuple[list[Equation], list[Equation]] = [], []
+    for symbol, expression in shown_definitions:
+        line = Equation(printer.name(symbol), (printer._print(expression),))
+        passes[symbol not in names].append(line)
+    if detail == "chain":
+        lines = tuple(definitions(forward, write_out=False, like=Printer(made)))
+    else:
+        lines = tuple(passes[0])
     blocks += [Block("heading", "Forward pass"), Block("equations", equations=lines)]
     lemmas = _lemmas(derived)
     if detail == "chain" and lemmas:
@@ -184,14 +193,7 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     if detail == "chain":
         blocks.append(Block("equations", equations=tuple(chain(derived))))
     else:
-        printer, shown_definitions = printers(made)
-        names = {symbol for symbol, _ in forward.definitions}
-        backward = [
-            Equation(printer.name(s), (printer._print(e),))
-            for s, e in shown_definitions
-            if s not in names
-        ]
-        blocks.append(Block("equations", equations=tuple(backward)))
+        blocks.append(Block("equations", equations=tuple(passes[1])))
     closed = written_out(derived) if detail == "chain" else []
     if closed and not set(closed) <= set(chain(derived)):
         blocks += [Block("heading", "Written out"), Block("equations", equations=tuple(closed))]
