@@ -283,7 +283,8 @@ def write(folder):
     page.text(
         f"{count} gradients. Each is derived here; that the form in which it is known, written in "
         "NumPy's language, is equal to it, is proved by a test of each row. $x$, $a$, ... are columns, capital letters matrices; the derivative by a matrix "
-        "has the shape of that matrix, and no symmetry is used. $\\odot$ multiplies and "
+        "has the shape of that matrix. $S$ is positive definite: that is used where it makes a "
+        "result shorter, and all its entries are differentiated by as if each were by itself. $\\odot$ multiplies and "
         "$\\oslash$ divides entry by entry, $\\mathbf{1}$ is a column of ones, and functions of a "
         "matrix are taken of every entry."
     )

@@ -25,6 +25,7 @@ from symgrad.matrices import (
     UnitMatrix,
     entry_symbols,
 )
+from symgrad.operations.parts import DiagonalMatrix
 from symgrad.shapes import dimension, same_size, shape_of
 from symgrad.softmax import LogSoftmax, Softmax
 from symgrad.trees import times
@@ -282,7 +283,9 @@ def _is_ones(matrix: Any) -> bool:
 
 
 def transpose(matrix: Any) -> Any:
-    """Transpose: (A B)' = B' A', (A + B)' = A' + B', A'' = A; scalars are kept.
+    """Transpose: (A B)' = B' A', A'' = A, a diagonal matrix is kept, and so are scalars.
+
+    A sum stays together, (A - B)': it is mostly used beside the sum itself.
 
     >>> X, Y = sp.MatrixSymbol("X", 2, 3), sp.MatrixSymbol("Y", 3, 4)
     >>> transpose(sp.MatMul(X, Y.T.T))
@@ -292,11 +295,11 @@ def transpose(matrix: Any) -> Any:
         return matrix.arg
     if isinstance(matrix, sp.MatMul):
         return multiply(*(transpose(f) if f.is_Matrix else f for f in reversed(matrix.args)))
-    if isinstance(matrix, (sp.MatAdd, sp.HadamardProduct)):
+    if isinstance(matrix, sp.HadamardProduct):
         return matrix.func(*map(transpose, matrix.args))
     if isinstance(matrix, sp.HadamardPower):
         return sp.HadamardPower(transpose(matrix.base), matrix.exp)
-    if isinstance(matrix, sp.Identity):
+    if isinstance(matrix, (sp.Identity, DiagonalMatrix)):
         return matrix
     if isinstance(matrix, (sp.ZeroMatrix, sp.OneMatrix)):
         return matrix.func(matrix.shape[1], matrix.shape[0])

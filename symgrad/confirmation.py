@@ -6,6 +6,7 @@ one: none of the rules of matrices takes part in it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from symgrad.derivation import Derivation, check_detail
 from symgrad.errors import SymgradError, UnsupportedError, checks_options
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient
+from symgrad.graph import SYMMETRIC
 from symgrad.lowering.calculus import gradient as slopes_of
 from symgrad.shapes import Variable, name_of
 from symgrad.verification.balls import balls
@@ -49,13 +51,18 @@ STRUCTURE = frozenset(
 
 
 @checks_options
-def gradient(loss: Any, wrt: Any = None, *, check: bool | None = None) -> Any:
+def gradient(
+    loss: Any, wrt: Any = None, *, structured: bool = False, check: bool | None = None
+) -> Any:
     """Derive the gradient of a scalar in closed form.
 
     Args:
         loss: A scalar Formula (a loss, or an entry of a gradient) or bare SymPy.
         wrt: A name or symbol gives one Formula; a list gives a mapping by name;
             left out, all parameters. An explicit matrix of symbols gives a matrix.
+        structured: Give symmetric gradients by the variables that are declared symmetric, those in
+            the space of the symmetric matrices: (G + G') / 2. Left out, all entries of a symmetric
+            variable are differentiated by as if each were by itself.
         check: Compare with the oracle at one generic point; left out: for formulas from text.
 
     Returns:
@@ -65,8 +72,9 @@ def gradient(loss: Any, wrt: Any = None, *, check: bool | None = None) -> Any:
     Raises:
         ShapeError: The loss is not a scalar.
         OptionError: A name does not occur in the loss, or `wrt` is missing and the loss
-            has no parameters.
-        UnsupportedError: An operation without a rule; the message names it. Or the result does
+            has no parameters. Or `structured` is asked for, and no variable is symmetric.
+        UnsupportedError: An operation without a rule; the message names it. Or the loss is a
+            gradient which was simplified with what is known of the variable. Or the result does
             not agree with the oracle.
 
     The method is reverse accumulation; the adjoint of a variable has its shape, so that
@@ -78,9 +86,9 @@ def gradient(loss: Any, wrt: Any = None, *, check: bool | None = None) -> Any:
     2*x*(w*x - y)
     """
     formula = Formula.of(loss)
-    found = engine.gradient(formula, wrt)
+    found = engine.gradient(formula, wrt, structured=structured)
     if check or (check is None and formula.source):
-        _confirm(formula, _names(formula, found, wrt))
+        _confirm(formula, _names(formula, found, wrt), structured)
     return found
 
 
@@ -94,7 +102,12 @@ def _names(formula: Formula, found: Any, wrt: Any) -> list[str]:
 
 @checks_options
 def derive(
-    loss: Any, wrt: Any = None, *, detail: str = "chain", check: bool | None = None
+    loss: Any,
+    wrt: Any = None,
+    *,
+    detail: str = "chain",
+    structured: bool = False,
+    check: bool | None = None,
 ) -> Derivation:
     r"""Derive gradients and return the derivation, which prints and saves itself.
 
@@ -103,6 +116,7 @@ def derive(
         wrt: As in `gradient`.
         detail: `"result"` prints definitions and gradients, `"chain"` every factor of
             the chain rule.
+        structured: As in `gradient`.
         check: As in `gradient`.
 
     Returns:
@@ -110,7 +124,7 @@ def derive(
 
     Raises:
         OptionError: An unknown name or detail.
-        UnsupportedError: As `gradient` does.
+        ShapeError, UnsupportedError: As `gradient` does.
 
     >>> import sympy as sp
     >>> w, x, y = sp.symbols("w x y", real=True)
@@ -121,12 +135,13 @@ def derive(
     \end{aligned}
     """
     check_detail(detail)
-    derivation: Derivation = gradient(loss, wrt, check=check).derivation
+    found = gradient(loss, wrt, structured=structured, check=check)
+    derivation: Derivation = found.derivation
     return replace(derivation, detail=detail)
 
 
-def _confirm(formula: Formula, names: list[str]) -> None:
-    derived: Gradient = engine.gradient(formula, names)
+def _confirm(formula: Formula, names: list[str], structured: bool) -> None:
+    derived: Gradient = engine.gradient(formula, names, structured=structured)
     wrong = difference(derived)
     if wrong is not None:
         raise UnsupportedError(
@@ -156,6 +171,8 @@ def difference(derived: Gradient) -> str | None:
     for name, formula in derived.items():
         entries = [int(node) for node in np.ravel(world.named[name])]
         slopes = slopes_of(circuit, loss, entries)
+        if graph.label(formula.output).letter == SYMMETRIC:
+            slopes = _symmetric_part(circuit, slopes)
         claimed = [int(node) for node in np.ravel(world.named[name_of(formula.output)])]
         pairs[name] = list(zip(slopes, claimed, strict=True))
     nodes = [loss, *(node for found in pairs.values() for pair in found for node in pair)]
@@ -164,6 +181,15 @@ def difference(derived: Gradient) -> str | None:
         if all(mpmath.isfinite(value) for value, _ in values.values()):
             return _differing(pairs, values)
     return None
+
+
+def _symmetric_part(circuit: Circuit, slopes: list[int]) -> list[int]:
+    """Return the mean of a square table of nodes, row by row, and of its transpose."""
+    size = math.isqrt(len(slopes))
+    whole = np.reshape(slopes, (size, size))
+    half = circuit.number(sp.Rational(1, 2))
+    pairs = zip(whole.ravel(), whole.T.ravel(), strict=True)
+    return [circuit.multiply(half, circuit.add(int(a), int(b))) for a, b in pairs]
 
 
 def _unstructured(variable: Variable) -> Variable:

@@ -22,11 +22,12 @@ import sympy as sp
 
 from symgrad import errors
 from symgrad.backends.numpy import compile
+from symgrad.confirmation import derive
 from symgrad.derivation import Derivation
 from symgrad.formats import equations, pictures, text
 from symgrad.formats.printer import Printer
 from symgrad.formula import Formula
-from symgrad.gradient import Gradient, derive, gradient
+from symgrad.gradient import Gradient, gradient
 from symgrad.layers import Dense, Network
 from symgrad.losses import mse
 from symgrad.training import Fit, tables, train

@@ -1,4 +1,4 @@
-"""What is known of declared variables: which of their entries sum to one."""
+"""What is known of declared variables: what sums to one, what is symmetric or positive."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ def sum_axis(variable: Variable) -> int | None:
     if {"rows sum to one", "one-hot"} & words:
         return 0 if len(variable.shape) == 1 else 1
     return None
+
+
+def is_symmetric(variable: Variable) -> bool:
+    """Tell whether a variable equals its transpose.
+
+    >>> from symgrad.shapes import declare
+    >>> is_symmetric(declare("A", ("n", "n"), "positive definite"))
+    True
+    """
+    return bool({"symmetric", "positive definite"} & set(variable.assumptions))
+
+
+def is_positive(variable: Variable) -> bool:
+    """Tell whether all entries of a variable are greater than zero.
+
+    >>> from symgrad.shapes import declare
+    >>> is_positive(declare("p", ("n",), "in (0,1)")), is_positive(declare("p", ("n",), "in [0,1]"))
+    (True, False)
+    """
+    return bool({"positive", "in (0,1)"} & set(variable.assumptions))
 
 
 def sums_of_scalars(variables: Iterable[Variable]) -> list[tuple[Variable, ...]]:

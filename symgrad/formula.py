@@ -19,6 +19,7 @@ from symgrad.errors import (
     unknown,
 )
 from symgrad.graph import Graph
+from symgrad.graph.layouts import held_shape, layouts
 from symgrad.shapes import (
     Variable,
     declare,
@@ -115,8 +116,8 @@ class Formula:
     @property
     def shape(self) -> tuple[Any, ...]:
         """NumPy's shape of the value; `()` for a scalar."""
-        held = graphs.layouts(self.graph)
-        return graphs.held_shape(self.output, held[self.output])
+        held = layouts(self.graph)
+        return held_shape(self.output, held[self.output])
 
     @property
     def counts(self) -> dict[str, int]:
@@ -153,7 +154,7 @@ class Formula:
                 f"an entry of a value of shape {worded(shape)} takes {len(shape)} integers, "
                 f"not {key!r}"
             )
-        held = graphs.layouts(self.graph)[self.output]
+        held = layouts(self.graph)[self.output]
         place = {"column": (*index, 0), "row": (0, *index)}.get(held, index)
         entry = _checked_entry(self.output, place)
         return self._with_output(

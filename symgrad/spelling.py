@@ -31,10 +31,33 @@ class Facts:
     Attributes:
         normal: Pairs of a matrix symbol and an axis along which its entries sum to one.
         sums: Tuples of scalars that sum to one.
+        symmetric: Matrix symbols that equal their transposes.
+        orthogonal: Matrix symbols whose columns are orthonormal.
+        positive: Matrix symbols whose entries are all greater than zero.
+        sources: For definitions of which something is known: pairs of the definition's symbol and
+            of a variable from which that follows; a definition without one is so in any case.
+        defined: The symbols of these definitions.
     """
 
     normal: frozenset[tuple[Any, int]] = frozenset()
     sums: tuple[tuple[Any, ...], ...] = ()
+    symmetric: frozenset[Any] = frozenset()
+    orthogonal: frozenset[Any] = frozenset()
+    positive: frozenset[Any] = frozenset()
+    sources: frozenset[tuple[Any, Any]] = frozenset()
+    defined: frozenset[Any] = frozenset()
+
+    @property
+    def tied(self) -> frozenset[Any]:
+        """The variables whose entries do not vary one by one."""
+        sums = {symbol for group in self.sums for symbol in group}
+        known = frozenset({s for s, _ in self.normal} | sums) | self.symmetric | self.orthogonal
+        return known - self.defined
+
+    def ties(self, expression: Any) -> frozenset[Any]:
+        """Return the tied variables that occur in an expression, or from which it is known."""
+        used = trees.symbols(expression)
+        return (self.tied & used) | {source for symbol, source in self.sources if symbol in used}
 
 
 #: No facts at all.
@@ -51,6 +74,8 @@ class Rewrite:
         heads: The classes of nodes to which it may apply.
         example: Builds an expression (and the facts it needs) to which it does apply.
         apply: From a node and facts to the new form, or None.
+        tied: Whether it holds only while what is known of the variables does, so that its result
+            cannot be differentiated by them.
     """
 
     name: str
@@ -58,6 +83,7 @@ class Rewrite:
     heads: tuple[type, ...]
     example: Callable[[], tuple[Any, Facts]]
     apply: Callable[[Any, Facts], Any]
+    tied: bool = False
 
 
 @dataclass
@@ -67,7 +93,12 @@ class Registry:
     rules: list[Rewrite] = field(default_factory=list)
 
     def rule(
-        self, *heads: type, name: str, law: str, example: Callable[[], Any]
+        self,
+        *heads: type,
+        name: str,
+        law: str,
+        example: Callable[[], Any],
+        tied: bool = False,
     ) -> Callable[[Any], Any]:
         """Register a rewrite (a decorator)."""
 
@@ -76,7 +107,7 @@ class Registry:
                 built = example()
                 return built if isinstance(built, tuple) else (built, Facts())
 
-            self.rules.append(Rewrite(name, law, heads, made, apply))
+            self.rules.append(Rewrite(name, law, heads, made, apply, tied))
             return apply
 
         return register
@@ -179,7 +210,8 @@ def _own_price(node: Any) -> float:
         return 1.0
     if isinstance(node, (Softmax, LogSoftmax, sp.OneMatrix, sp.ZeroMatrix, sp.Identity)):
         return 1.0
-    return 2.0
+    # A transpose is simpler than an inverse.
+    return 3.0 if isinstance(node, sp.Inverse) else 2.0
 
 
 # ----------------------------------------------------------------- spellings

@@ -23,7 +23,8 @@ def point(loss):
         shape = tuple(SIZES.get(size, size) for size in variable.shape)
         made[name] = RANDOM.uniform(0.2, 0.9, size=shape)
         if len(shape) == 2 and shape[0] == shape[1]:
-            made[name] = made[name] @ made[name].T + np.eye(shape[0]) + 0.1 * made[name]
+            near = 0.0 if variable.assumptions else 0.1
+            made[name] = made[name] @ made[name].T + np.eye(shape[0]) + near * made[name]
     return made
 
 

@@ -31,7 +31,25 @@ def kept(facts):
         values[symbol.name] = oracle.softmax(table, axis)
     for group in facts.sums:
         values[group[-1].name] = 1 - sp.Add(*group[:-1])
+    for symbol in facts.symmetric:
+        values[symbol.name] = mirrored(oracle.entries(symbol))
+    for symbol in facts.orthogonal:
+        values[symbol.name] = rotation(oracle.entries(symbol))
+    for symbol in facts.positive:
+        values[symbol.name] = oracle.entries(symbol).applyfunc(sp.exp)
     return values
+
+
+def mirrored(table):
+    """The symmetric table with this upper half."""
+    return oracle.table(*table.shape, lambda i, j: table[min(i, j), max(i, j)])
+
+
+def rotation(table):
+    """Cayley's transform (I - S)(I + S)^-1 of a skew matrix S."""
+    n = table.rows
+    skew = oracle.table(n, n, lambda i, j: sp.sign(j - i) * table[min(i, j), max(i, j)])
+    return (sp.eye(n) - skew) * oracle.inverse(sp.eye(n) + skew)
 
 
 def rewrite_is_right(rule):
@@ -61,6 +79,17 @@ def test_a_wrong_rule_is_caught(rule):
     assert not rewrite_is_right(replace(rule, apply=lambda node, facts: None))
     assert not rewrite_is_right(replace(rule, law=""))
     assert not rewrite_is_right(replace(rule, example=lambda: (sp.Symbol("q"), NOTHING)))
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES if r.tied], ids=lambda r: r.law)
+def test_what_is_not_known_is_not_used(rule):
+    expression, facts = rule.example()
+    assert rule.apply(expression, NOTHING) is None
+    assert facts.tied & set(sg.trees.symbols(expression)), "a tied rule uses a fact"
+
+
+def test_facts_of_open_sets_tie_nothing():
+    assert Facts(positive=frozenset({X})).tied == frozenset()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.law)

@@ -8,7 +8,7 @@ import sympy as sp
 
 from symgrad import bare
 from symgrad.backends.source import ATOM, PRODUCT, Axis, Code, ScalarEmitter
-from symgrad.graph import COLUMN, FULL, ROW
+from symgrad.graph.layouts import COLUMN, FULL, ROW
 
 
 class IndexedEmitter(ScalarEmitter):

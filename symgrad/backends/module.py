@@ -14,7 +14,7 @@ import sympy as sp
 from symgrad.backends.source import identifiers
 from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.functions import xlogy
-from symgrad.graph import COLUMN, ROW, SCALAR
+from symgrad.graph.layouts import COLUMN, ROW, SCALAR
 from symgrad.shapes import name_of
 
 _CHECK = '''

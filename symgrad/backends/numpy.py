@@ -24,7 +24,8 @@ from symgrad.errors import DataError, OptionError, checks_options, listed, unkno
 from symgrad.files import write
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
-from symgrad.graph import SCALAR, Graph
+from symgrad.graph import Graph
+from symgrad.graph.layouts import SCALAR, held_shape, layouts
 from symgrad.shapes import Variable, name_of
 
 BACKENDS = ("numpy",)
@@ -169,7 +170,7 @@ class _Plan:
     @cached_property
     def layouts(self) -> dict[Any, str]:
         """How the outputs are held."""
-        held = graphs.layouts(self.graph)
+        held = layouts(self.graph)
         return {symbol: held[symbol] for symbol in self.outputs}
 
     @cached_property
@@ -211,7 +212,7 @@ class _Plan:
 
     def _over_samples(self, call: Call, symbol: Any, value: Any, layout: str) -> Any:
         """Reduce the leading axis, or keep it where one result per sample is wanted."""
-        inner = graphs.held_shape(symbol, layout)
+        inner = held_shape(symbol, layout)
         sizes = tuple(evaluated(size, call.sizes) for size in inner)
         own = self.graph.label(symbol).of in self.batch
         stacked = self.program.form == "looped" or symbol in self.dependent

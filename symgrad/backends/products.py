@@ -9,7 +9,7 @@ import sympy as sp
 
 from symgrad.backends.indexed import IndexedEmitter
 from symgrad.backends.source import ATOM, PRODUCT, SIGN, SUM, Code
-from symgrad.graph import COLUMN, FULL, ROW, SCALAR
+from symgrad.graph.layouts import COLUMN, FULL, ROW, SCALAR
 from symgrad.matrices import entry_symbols
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import sympy as sp
 
 from symgrad import functions, operations, trees
-from symgrad import graph as graphs
 from symgrad.backends.products import Emitter
 from symgrad.backends.source import identifiers
 from symgrad.backends.stacked import StackedEmitter
 from symgrad.errors import UnsupportedError
-from symgrad.functions import several
+from symgrad.functions import several, special
 from symgrad.graph import Graph
+from symgrad.graph.layouts import layouts
 from symgrad.shapes import Variable, name_of
 from symgrad.softmax import KERNELS
 
@@ -90,9 +90,9 @@ def _generated(
     symbols = made.symbols
     names = [*(v.name for v in made.inputs), *made.defined_names, *map(str, made.sizes)]
     outs = [f"result_{k}" for k in range(len(outputs))]
-    helpers = [*functions.FUNCTIONS, *KERNELS, *several.KERNELS, *operations.KERNELS]
+    helpers = [*functions.FUNCTIONS, *_OWN]
     chosen = identifiers(names, reserved=[*helpers, name, *RESERVED, *outs])
-    held = graphs.layouts(made)
+    held = layouts(made)
     known = {symbol: chosen[key] for key, symbol in symbols.items()}
     known.update({size: chosen[str(size)] for size in made.sizes})
     emitter = emitter_of(known, held)
@@ -114,11 +114,17 @@ def _generated(
     return Program(name, source, kernels, arguments, form)
 
 
+#: Helper functions of generated code, besides those of the registered scalar functions.
+_OWN = {**KERNELS, **several.KERNELS, **special.KERNELS, **operations.KERNELS}
+
+
 def _kernels(names: Iterable[str]) -> list[str]:
     """Return the sources of helper functions, each after those that it calls."""
     found = dict(functions.kernels_of(name for name in names if name in functions.FUNCTIONS))
-    own = {**KERNELS, **several.KERNELS, **operations.KERNELS}
-    found.update({name: own[name] for name in names if name in own})
+    for name in names:
+        for wanted in (*special.NEEDS.get(name, ()), name):
+            if wanted in _OWN:
+                found[wanted] = _OWN[wanted]
     return list(found.values())
 
 

@@ -18,8 +18,8 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad import functions
 from symgrad.errors import UnsupportedError
-from symgrad.functions import several
-from symgrad.graph import COLUMN, FULL, ROW, SCALAR
+from symgrad.functions import several, special
+from symgrad.graph.layouts import COLUMN, FULL, ROW, SCALAR
 from symgrad.matrices import (
     Broadcast,
     Elementwise,
@@ -326,6 +326,8 @@ class ScalarEmitter:
         if entry is not None and entry.kernel:
             self.kernels[entry.name] = None
             return Code(f"{entry.name}({inner})", ATOM, *layout)
+        if expr.func in special.NAMES:
+            return self._special(expr, args[-1].text, layout)
         if expr.func.__name__ in several.KERNELS:
             self.kernels[expr.func.__name__] = None
             return Code(f"{expr.func.__name__}({inner})", ATOM, *layout)
@@ -335,6 +337,20 @@ class ScalarEmitter:
         if expr.func not in NUMPY_NAMES:
             raise UnsupportedError(f"no NumPy form for `{expr.func}`, in `{expr}`")
         return Code(f"{NUMPY_NAMES[expr.func]}({inner})", ATOM, *layout)
+
+    def _special(self, expr: Any, inner: str, layout: Any) -> Code:
+        name = special.NAMES[expr.func]
+        if isinstance(expr, sp.polygamma):
+            order = expr.args[0]
+            if not order.is_Integer or not 0 <= order <= special.HIGHEST_ORDER:
+                highest = special.HIGHEST_ORDER
+                raise UnsupportedError(
+                    f"NumPy code for polygamma has an order of 0 to {highest}, not `{order}`"
+                )
+            name = name if order else "digamma"
+            inner = f"{order}, {inner}" if order else inner
+        self.kernels[name] = None
+        return Code(f"{name}({inner})", ATOM, *layout)
 
     def _extremum(self, expr: Any) -> Code:
         name = "np.maximum" if isinstance(expr, sp.Max) else "np.minimum"

@@ -13,7 +13,7 @@ from typing import Any
 from symgrad.backends.products import Emitter
 from symgrad.backends.source import ATOM, PRODUCT, SIGN, Code
 from symgrad.errors import UnsupportedError
-from symgrad.graph import FULL, SCALAR
+from symgrad.graph.layouts import FULL, SCALAR
 
 
 class StackedEmitter(Emitter):

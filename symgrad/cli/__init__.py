@@ -173,6 +173,11 @@ def _add_derive(verbs: Any) -> None:
         "--detail", default="chain", metavar="NAME", help=f"{', '.join(DETAILS)} (%(default)s)"
     )
     verb.add_argument(
+        "--structured",
+        action="store_true",
+        help="symmetric gradients by variables that are declared symmetric (--assume A=symmetric)",
+    )
+    verb.add_argument(
         "--format",
         metavar="NAME",
         help="text, tex (or latex), md (or markdown); left out: --output's ending, else text",
@@ -183,9 +188,8 @@ def _add_derive(verbs: Any) -> None:
 def _run_derive(options: argparse.Namespace) -> None:
     chosen = _format_of(options.format, options.output)
     loss = formula_of(options)
-    derived = derive(
-        loss, names_of(options.wrt) or all_of_text(options, loss), detail=options.detail
-    )
+    names = names_of(options.wrt) or all_of_text(options, loss)
+    derived = derive(loss, names, detail=options.detail, structured=options.structured)
     if options.output:
         print(f"wrote {derived.save(options.output)}")
         return

@@ -20,7 +20,7 @@ from symgrad.algebra import add
 from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
 from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.formats.printer import Printer
-from symgrad.graph import Graph
+from symgrad.graph import SYMMETRIC, Graph
 from symgrad.matrices import Elementwise
 from symgrad.operations.linear import Kronecker, KroneckerBlocks, PseudoInverse
 from symgrad.operations.parts import Placed, Slice
@@ -235,6 +235,8 @@ def _notation(derived: Derivation, printed: str) -> list[Block]:
     if any(variable.is_Matrix for variable in derived.wrt):
         goal = printer.name(derived.goal)
         said.append(f"The derivative of ${goal}$ by a matrix has the shape of that matrix.")
+    if any(label.letter == SYMMETRIC for label in made.labels.values()):
+        said.append(SYMMETRIC_MEANS)
     if said:
         texts.append(" ".join(said))
     return [Block("text", text) for text in texts]
@@ -247,6 +249,11 @@ SIGNS = {
     r"\mathbf{1}": r"$\mathbf{1}$ is a column of ones.",
     " > 0]": r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
 }
+#: What is said where a gradient is symmetric by request.
+SYMMETRIC_MEANS = (
+    r"$\nabla^{\mathrm{sym}}$ is the gradient in the space of the symmetric matrices; a derivative "
+    "by a matrix is that by all its entries, each by itself."
+)
 HEADS = {
     Elementwise: "A function of a matrix is taken of every entry; a number in a sum of matrices "
     "stands in every entry.",
@@ -265,14 +272,22 @@ HEADS = {
 }
 
 
+#: The words that are said of a matrix as they are.
+SAID = ("symmetric", "positive definite", "orthogonal", "invertible")
+
+
 def _known(made: Graph, printer: Printer) -> list[str]:
-    """Say of which inputs it is known, and used, that they sum to one."""
+    """Say what is declared of the inputs, and was used."""
     said = []
     for variable in made.inputs:
+        name = printer.name(variable.symbol)
+        words = [word for word in SAID if word in variable.assumptions]
+        if words and variable.shape:
+            said.append(f"${name}$ is {' and '.join(words)}.")
         axis = sum_axis(variable)
         if axis is not None:
             what = "rows" if axis == 1 and variable.inside[0] != 1 else "entries"
-            said.append(f"The {what} of ${printer.name(variable.symbol)}$ sum to one.")
+            said.append(f"The {what} of ${name}$ sum to one.")
     for group in sums_of_scalars(made.inputs):
         total = " + ".join(printer.name(v.symbol) for v in group)
         said.append(f"It is known that ${total} = 1$.")
@@ -313,6 +328,9 @@ def chain(derived: Derivation) -> list[Equation]:
 def _adjoint_equation(printer: Printer, derived: Derivation, adjoint: Adjoint) -> Equation:
     name = printer.name(adjoint.symbol)
     derivative = printer.derivative(name_of(derived.goal), name_of(adjoint.variable))
+    if derived.result.label(adjoint.symbol).letter == SYMMETRIC:
+        part = rf"\tfrac{{1}}{{2}} \left({derivative} + \left({derivative}\right)^{{\top}}\right)"
+        return Equation(name, joined([part, printer._print(adjoint.value)], 60 - visible(name)))
     left = name if name == derivative else f"{name} = {derivative}"
     right = []
     factors = [_chain_factors(printer, derived, adjoint, c) for c in adjoint.contributions]
@@ -399,7 +417,10 @@ def written_out(derived: Derivation) -> list[Equation]:
 
 
 def _update(derived: Derivation) -> list[Block]:
-    trained = [a for a in derived.adjoints if name_of(a.variable) in derived.result.parameters]
+    outputs, parameters = derived.result.outputs, derived.result.parameters
+    trained = [
+        a for a in derived.adjoints if name_of(a.variable) in parameters and a.symbol in outputs
+    ]
     if not trained:
         return []
     printer = Printer(derived.result)

@@ -15,7 +15,7 @@ from sympy.printing.latex import LatexPrinter
 
 from symgrad import functions, trees
 from symgrad.formats.names import distinct, latex_name
-from symgrad.graph import Graph, Label
+from symgrad.graph import SYMMETRIC, Graph, Label
 from symgrad.shapes import name_of
 
 _LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "delta": r"\delta"}
@@ -55,6 +55,8 @@ def _alone(graph: Graph, name: str) -> str:
 
 
 def _labelled(label: Label) -> str:
+    if label.letter == SYMMETRIC:
+        return rf"\nabla^{{\mathrm{{sym}}}}_{{{latex_name(label.of)}}} {latex_name(label.over)}"
     text = _LETTERS.get(label.letter) or latex_name(label.letter)
     if label.layer is not None:
         text += f"^{{({label.layer})}}"

@@ -38,7 +38,7 @@ class Nodes:
         if shown is not expr:
             return str(self._print(shown))
         if not value.is_Matrix:
-            return f"{self._factor(value)} {_ones(expr.shape)}"
+            return f"{self._factor(value, beside=True)} {_ones(expr.shape)}"
         shown = self._matrix_factor(value)
         if value.shape[0] == 1:
             return rf"\mathbf{{1}} {shown}"

@@ -87,6 +87,26 @@ def squared(matrix: Any) -> Any:
     return None
 
 
+def inverted(matrix: Any) -> Any:
+    """Return A for the matrix of the reciprocals of its entries, else None."""
+    if isinstance(matrix, sp.HadamardPower) and matrix.exp == -1:
+        return matrix.base
+    if isinstance(matrix, Elementwise) and matrix.function.expr == 1 / ENTRY:
+        return matrix.matrices[0]
+    return None
+
+
+def divides(body: Any) -> bool:
+    """Tell whether a function of entries is printed with a division sign.
+
+    >>> x, y = sp.symbols("x y")
+    >>> divides(x / y), divides(x / 2), divides(sp.tanh(x))
+    (True, False, False)
+    """
+    powers = [f for f in sp.Mul.make_args(body) if isinstance(f, sp.Pow) and f.exp.is_Integer]
+    return any(power.exp.is_negative for power in powers if not power.is_number)
+
+
 def norm_of(expr: Any, seen: Any) -> Any:
     """Return the column x for x'x and for the sum of its squares, else None."""
     if isinstance(expr, SumEntries):

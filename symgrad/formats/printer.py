@@ -29,16 +29,14 @@ from symgrad.formats.order import (
     degree,
     is_negative,
     norm_of,
-    numbers_first,
     paren,
     shape_rank,
     tidied,
 )
-from symgrad.formats.signs import function_name, gap, number
+from symgrad.formats.products import Products
+from symgrad.formats.signs import function_name, number
 from symgrad.graph import Graph
 from symgrad.matrices import Broadcast, Elementwise, SumEntries, SumRows, entry_symbols
-from symgrad.operations.linear import Kronecker
-from symgrad.operations.sequences import Convolution
 
 _SPECIAL = {
     sp.exp: "e^{@}",
@@ -52,11 +50,9 @@ _SPECIAL = {
 
 #: Scalars made of whole matrices: they come after the constants that they are multiplied by.
 WHOLES = (SumEntries, sp.Trace, sp.Determinant, sp.Sum)
-#: Bodies of entrywise functions that need parentheses beside a matrix.
-PRODUCTS = (sp.Add, sp.Mul, functions.xlogy)
 
 
-class Printer(Nodes, Naming, Indices):
+class Printer(Products, Nodes, Naming, Indices):
     """Print expressions of one graph.
 
     Args:
@@ -88,6 +84,9 @@ class Printer(Nodes, Naming, Indices):
         """Return what is printed for an expression: what a written-out name stands for."""
         while expr in self.written:
             expr = self.written[expr]
+        if isinstance(expr, sp.Transpose):
+            inner = self.seen(expr.arg)
+            return self.seen(inner.arg) if isinstance(inner, sp.Transpose) else expr
         return tidied(expr) if isinstance(expr, (sp.Sum, Broadcast)) else expr
 
     # ----------------------------------------------------------------- order
@@ -161,118 +160,16 @@ class Printer(Nodes, Naming, Indices):
         return self._signed_sum(self._ordered_terms(list(expr.args)))
 
     def _print_MatAdd(self, expr: Any) -> str:
-        terms = sorted(expr.args, key=lambda term: is_negative(self.seen(term)))
+        terms = sorted(expr.args, key=lambda term: is_negative(self.opened(term)))
         text = ""
         for term in terms:
-            coefficient, rest = _split(self.seen(term))
+            coefficient, rest = _split(self.opened(term))
             negative = is_negative(coefficient)
             size = -coefficient if negative else coefficient
             shown = self._scaled(size, rest, subtracted=negative)
             sign = "-" if negative else "+" if text else ""
             text += f" {sign} {shown}" if text else f"{sign}{shown}"
         return text
-
-    # -------------------------------------------------------------- products
-
-    def _flat_factors(self, expr: Any) -> list[Any]:
-        """List the factors, an adjoint that is written out before the local derivative."""
-        shown = self.seen(expr)
-        if not isinstance(shown, sp.Mul):
-            return [expr]
-        ordered = self._ordered_factors(list(shown.args))
-        return [f for arg in ordered for f in self._flat_factors(arg)]
-
-    def _factor(self, expr: Any) -> str:
-        shown = self.seen(expr)
-        text = self._print(expr)
-        loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.Piecewise)) or self._negative(shown)
-        if isinstance(shown, Elementwise):
-            loose = isinstance(shown.function.expr, sp.Add)
-        if isinstance(shown, sp.Trace) and shown.arg.shape == (1, 1):
-            inner = self.seen(shown.arg)
-            loose = isinstance(inner, sp.MatAdd) or is_negative(_split(inner)[0])
-        return paren(text) if loose else text
-
-    def _print_Mul(self, expr: Any) -> str:
-        if self._negative(expr):
-            return "-" + self._factor(-expr)
-        over, under = [], []
-        for factor in self._flat_factors(expr):
-            shown = self.seen(factor)
-            if shown.is_Rational:
-                over += [sp.Integer(shown.p)] if shown.p != 1 else []
-                under += [sp.Integer(shown.q)] if shown.q != 1 else []
-            elif isinstance(shown, sp.Pow) and is_negative(shown.exp):
-                under.append(shown.base**-shown.exp)
-            else:
-                over.append(factor)
-        return self._fraction(over, under)
-
-    def _fraction(self, over: list[Any], under: list[Any]) -> str:
-        over = numbers_first(over, self.seen)
-        if not under:
-            return self._alone(over)
-        simple = all(self._fits_on_a_fraction(factor) for factor in over)
-        # Measured numbers, as in (x - mean) / deviation, keep the form of the quotient.
-        simple = simple or all(self.seen(factor).is_Float for factor in under)
-        # A compound factor reads better beside the fraction than on top of it.
-        top = over if simple else [f for f in over if self.seen(f).is_number]
-        rest = [] if simple else [f for f in over if not self.seen(f).is_number]
-        fraction = rf"\frac{{{self._alone(top) or '1'}}}{{{self._alone(under)}}}"
-        return f"{fraction} {self._juxtaposed(rest)}".rstrip()
-
-    def _fits_on_a_fraction(self, factor: Any) -> bool:
-        shown = self.seen(factor)
-        return (not shown.args or shown.is_Pow) and r"\frac" not in self._print(factor)
-
-    def _alone(self, factors: list[Any]) -> str:
-        """Print a product that stands alone: a single sum needs no parentheses."""
-        return self._print(factors[0]) if len(factors) == 1 else self._juxtaposed(factors)
-
-    def _juxtaposed(self, factors: list[Any]) -> str:
-        text = ""
-        for factor in factors:
-            part = self._factor(factor)
-            text += f" {gap(text, part)}{part}" if text else part
-        return text
-
-    def _scaled(self, coefficient: Any, matrix: Any, *, subtracted: bool = False) -> str:
-        if is_negative(coefficient):
-            return f"-{self._scaled(-coefficient, matrix, subtracted=True)}"
-        shown = str(self._print(matrix))
-        below = self.seen(matrix)
-        body = below.function.expr if isinstance(below, Elementwise) else below
-        if isinstance(body, (sp.MatAdd, sp.Add)) and (subtracted or coefficient != 1):
-            shown = paren(shown)
-        if coefficient == 1:
-            return shown
-        return f"{self._factor(coefficient)} {shown}"
-
-    def _print_MatMul(self, expr: Any) -> str:
-        coefficient, rest = _split(expr)
-        if coefficient != 1:
-            return self._scaled(coefficient, rest)
-        return " ".join(self._matrix_factor(factor) for factor in expr.args)
-
-    def _matrix_factor(self, expr: Any) -> str:
-        shown = self.seen(expr)
-        text = self._print(expr)
-        loose = (sp.MatAdd, sp.HadamardProduct, Kronecker, Convolution)
-        if isinstance(shown, Elementwise):
-            return paren(text) if isinstance(shown.function.expr, PRODUCTS) else text
-        return paren(text) if isinstance(shown, loose) or _split(shown)[0] != 1 else text
-
-    def _print_HadamardProduct(self, expr: Any) -> str:
-        return r" \odot ".join(self._entrywise_factor(factor) for factor in expr.args)
-
-    def _entrywise_factor(self, expr: Any) -> str:
-        shown = self.seen(expr)
-        text = self._print(expr)
-        loose = isinstance(shown, (sp.MatAdd, sp.MatMul, Broadcast, Kronecker, Convolution))
-        if isinstance(shown, Elementwise):
-            body = shown.function.expr
-            loose = isinstance(body, sp.Add) or is_negative(body)
-        return paren(text) if loose else text
 
     # ---------------------------------------------------------------- powers
 
@@ -289,8 +186,10 @@ class Printer(Nodes, Naming, Indices):
     def _print_Pow(self, expr: Any) -> str:
         base, exponent = expr.args
         shown = self.seen(base)
-        if exponent == sp.Rational(1, 2) and norm_of(shown, self.seen) is not None:
-            return rf"\left\lVert {self._print(norm_of(shown, self.seen))} \right\rVert"
+        base_of_norm = norm_of(shown, self.seen)
+        named = isinstance(shown, SumEntries) or not exponent.is_Integer
+        if base_of_norm is not None and named and exponent.is_Rational and exponent > 0:
+            return self._norm(base_of_norm, 2 * exponent)
         if exponent == sp.Rational(1, 2):
             return rf"\sqrt{{{self._print(base)}}}"
         if is_negative(exponent):
@@ -298,6 +197,12 @@ class Printer(Nodes, Naming, Indices):
         if isinstance(shown, sp.Function) and exponent.is_Integer and len(shown.args) == 1:
             return self._applied(shown, str(exponent))
         return self._raised(base, self._print(exponent))
+
+    def _norm(self, matrix: Any, exponent: Any) -> str:
+        mark = "" if matrix.shape[1] == 1 else "_F"
+        power = "" if exponent == 1 else f"^{self._print(exponent)}"
+        power = power if len(power) < 3 else f"^{{{self._print(exponent)}}}"
+        return rf"\left\lVert {self._print(matrix)} \right\rVert{mark}{power}"
 
     def _print_HadamardPower(self, expr: Any) -> str:
         return self._raised(expr.base, rf"\odot {self._exponent(expr.exp)}")

@@ -237,11 +237,13 @@ def _to_label(record: Any) -> Label:
     index, layer, rank = tuple(record["index"]), record["layer"], record["rank"]
     numbers = [*index, *(n for n in (layer, rank) if n is not None)]
     texts = {key: record[key] for key in _TEXTS}
-    if not all(type(n) is int for n in numbers) or not all(type(t) is str for t in texts.values()):
+    tied = record.get("tied", [])
+    written = [*texts.values(), *tied] if isinstance(tied, list) else [None]
+    if not all(type(n) is int for n in numbers) or not all(type(t) is str for t in written):
         raise DataError("the record of a label holds something else than texts and numbers")
     if rank not in (None, 0, 1, 2):
         raise DataError(f"the record of a label has the rank {rank}")
-    return Label(**texts, layer=layer, index=index, rank=rank)
+    return Label(**texts, layer=layer, index=index, rank=rank, tied=tuple(tied))
 
 
 def _to_variable(record: Any) -> Variable:

@@ -395,9 +395,8 @@ scalar_function(
     "arctan",
     definition=lambda z: sp.atan(z),
     derivative=lambda z: 1 / (1 + z**2),
-    from_value=lambda a: sp.cos(a) ** 2,
     latex=r"\arctan",
-    law="arctan'(z) = 1/(1 + z^2) = cos(a)^2 for a = arctan(z), because 1 + tan^2 = 1/cos^2",
+    law="arctan'(z) = 1/(1 + z^2), because tan' = 1 + tan^2",
     example=sp.Rational(3, 4),
 )(sp.atan)
 

@@ -75,6 +75,8 @@ def _locals(circuit: Circuit, node: int, active: set[int]) -> Iterator[tuple[int
 def _locals_of_call(
     circuit: Circuit, args: tuple[int, ...], function: Any, active: set[int]
 ) -> Iterator[tuple[int, int]]:
+    if function in (sp.floor, sp.ceiling):
+        return  # constant between jumps
     for k, arg in enumerate(args):
         if arg in active:
             names = [sp.Dummy(f"u{k}", real=True) for k, _ in enumerate(args)]

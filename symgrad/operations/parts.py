@@ -81,14 +81,21 @@ class Slice(Operation):
         return f"{operands[0]}[{inner}]"
 
     def _latex(self, printer: Any) -> str:
-        places = zip(self.options, self.args[0].shape, strict=True)
-        inner = ", ".join(_latex_span(place, size, printer) for place, size in places)
+        inner = _latex_spans(self.options, self.args[0].shape, printer)
         return rf"{operand(self.args[0], printer)}_{{{inner}}}"
 
     def _sympystr(self, printer: Any) -> str:
         places = zip(self.options, self.args[0].shape, strict=True)
         inner = ", ".join(_slice_text(place, size, printer._print) for place, size in places)
         return f"{printer._print(self.args[0])}[{inner}]"
+
+
+def _latex_spans(options: Any, shape: Any, printer: Any) -> str:
+    """Print the places in rows and columns; a column's are those of its rows."""
+    places = list(zip(options, shape, strict=True))
+    if shape[1] == 1:
+        places = places[:1]
+    return ", ".join(_latex_span(place, size, printer) for place, size in places)
 
 
 def _latex_span(places: Any, size: Any, printer: Any) -> str:
@@ -138,8 +145,7 @@ class Placed(Operation):
         return f"placed({operands[0]}, ({shape}), np.s_[{inner}])"
 
     def _latex(self, printer: Any) -> str:
-        places = zip(self.options[2:], self.shape, strict=True)
-        inner = ", ".join(_latex_span(place, size, printer) for place, size in places)
+        inner = _latex_spans(self.options[2:], self.shape, printer)
         whole = printer._print(self.args[0])
         return rf"\left[{whole}\right]^{{{inner}}}"
 

@@ -120,6 +120,9 @@ REAL: dict[str, Spelling] = {
     "erfc": own.erfc,
     "gammaln": _called(sp.loggamma),
     "gamma": _called(sp.gamma),
+    "digamma": lambda c, x: c.call(sp.polygamma, c.number(0), x),
+    "psi": lambda c, x: c.call(sp.polygamma, c.number(0), x),
+    "polygamma": lambda c, n, x: c.call(sp.polygamma, n, x),
     "ndtr": lambda c, x: c.scale(
         HALF, _plus(c, c.call(sp.erf, c.multiply(x, c.power(c.number(2), -HALF))), 1)
     ),

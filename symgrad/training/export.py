@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.backends.module import over_samples
-from symgrad.graph import SCALAR
+from symgrad.graph.layouts import SCALAR
 from symgrad.shapes import worded
 
 _MODULE = '''"""A model fitted by symgrad {version}: NumPy is all it needs.

@@ -19,7 +19,13 @@ from symgrad.formula import Formula
 from symgrad.graph import Graph, Label
 from symgrad.matrices import Broadcast
 from symgrad.reading.text.evaluate import NAMESPACES, Evaluator
-from symgrad.reading.text.grammar import Token, located, placed, statements
+from symgrad.reading.text.grammar import Loop, Token, located, placed, statements
+from symgrad.reading.text.loops import (
+    Versions,
+    assigned_again,
+    carried_out,
+    is_constant,
+)
 from symgrad.reading.text.values import Value
 from symgrad.reading.text.words import WORDS
 from symgrad.shapes import Variable, declare, name_of, shape_of
@@ -71,10 +77,15 @@ def _declared(
     found = {}
     for key, shape in (shapes or {}).items():
         name = name_of(key)
-        if name in TAKEN or name in WORDS:
+        if name in TAKEN or _is_word(name):
             raise OptionError(f"`{name}` has a meaning in formulas and cannot be an input")
         found[name] = declare(name, shape, words.get(name, ()))
     return found
+
+
+def _is_word(name: str) -> bool:
+    """Tell whether a name is a function's, and not one that people give to variables, too."""
+    return name in WORDS and name not in ("gamma", "psi")
 
 
 @dataclass
@@ -101,14 +112,26 @@ class _Reading:
         sizes = _sizes(self.declared.values())
         evaluator = Evaluator(self.text, self._scope(sizes), self._look_up(words), self.named)
         read = statements(self.text)
+        last = read[-1]
+        if isinstance(last, Loop):
+            message = (
+                "the last line is the formula, and a loop has no value; write what it computed"
+            )
+            raise located(self.text, last.name.start, message)
+        versions = Versions(assigned_again(read))
         name = ""
-        for number, (token, node) in enumerate(read):
-            if token is None and number < len(read) - 1:
+        for token, node in carried_out(read, evaluator):
+            if token is None and node is not last.value:
                 raise located(self.text, node.start, "only the last line may be without a name")
             value = evaluator.value(node)
-            name = self._checked(token) if token else self._fresh("L")
+            own = self._checked(token, versions) if token else self._fresh("L")
+            if own in versions.numbers and is_constant(value) and node is not last.value:
+                versions.next(own, ())
+                evaluator.scope[own] = value
+                continue
+            name = versions.next(own, self._names()) if token else own
             try:
-                evaluator.scope[name] = self._define(name, value)
+                evaluator.scope[own] = self._define(name, value)
             except SymgradError as error:
                 raise placed(self.text, node.start, error) from error
         return self._finished(name, words, tuple(map(name_of, parameters)), sizes)
@@ -138,12 +161,14 @@ class _Reading:
         sizes = _sizes(self.declared.values())
         return {*self.declared, *sizes, *(name_of(s) for s, _ in self.definitions)}
 
-    def _checked(self, token: Token) -> str:
+    def _checked(self, token: Token, versions: Versions) -> str:
         name = token.text
-        if name in TAKEN or name in WORDS:
+        if name in TAKEN or _is_word(name):
             message = f"`{name}` has a meaning in formulas and cannot be defined"
             raise located(self.text, token.start, message)
-        if name in self._names():
+        if name in self.declared or name in _sizes(self.declared.values()):
+            raise located(self.text, token.start, f"`{name}` is an input; define another name")
+        if name in self._names() and name not in versions.numbers:
             raise located(self.text, token.start, f"`{name}` is defined already")
         return name
 

@@ -6,9 +6,16 @@ from typing import Any
 
 from symgrad import algebra, bare
 from symgrad import graph as graphs
-from symgrad.graph import COLUMN, FULL, ROW, SCALAR, Graph
+from symgrad.graph import Graph
+from symgrad.graph.layouts import COLUMN, FULL, ROW, SCALAR, layouts
 from symgrad.reading.text.evaluate import Evaluator
 from symgrad.reading.text.grammar import located, statements
+from symgrad.reading.text.loops import (
+    Versions,
+    assigned_again,
+    carried_out,
+    is_constant,
+)
 from symgrad.reading.text.values import Value
 from symgrad.shapes import name_of, shape_of
 
@@ -39,25 +46,29 @@ def definitions_of(text: str, graph: Graph) -> list[tuple[str, Any]]:
         return Value(graphs.symbol_like(name, ()))
 
     evaluator = Evaluator(text, _scope(graph), lambda name: None, named)
-    own: set[str] = set()
     read = statements(text)
-    for token, node in read:
+    versions = Versions(assigned_again(read))
+    for token, node in carried_out(read, evaluator):
         value = evaluator.value(node)
-        name = token.text if token else ""
-        if name in own or (not name and len(read) > 1):
-            message = f"`{name}` is defined already" if name else "a line without a name"
-            raise located(text, token.start if token else node.start, message)
-        own.add(name)
+        if token is None and len(read) > 1:
+            raise located(text, node.start, "a line without a name")
+        own = token.text if token else ""
+        if own in versions.numbers and is_constant(value):
+            versions.next(own, ())
+            evaluator.scope[own] = value
+            continue
+        name = versions.next(own, {*graph.symbols, *(n for n, _ in found)})
         expression = bare.normalized(value.node)
         found.append((name, expression))
-        if name:
+        if own:
             symbol = graphs.symbol_like(name, shape_of(expression))
-            evaluator.scope[name] = Value(symbol, value.rank)
-    return found
+            evaluator.scope[own] = Value(symbol, value.rank)
+    # The last version is what the name stands for.
+    return found + [(name, evaluator.scope[name].node) for name in versions.numbers]
 
 
 def _scope(graph: Graph) -> dict[str, Value]:
-    held = graphs.layouts(graph)
+    held = layouts(graph)
     scope = {name_of(size): Value(size) for size in graph.sizes}
     for symbol, layout in held.items():
         rank = _RANKS[layout]

@@ -8,8 +8,8 @@ from typing import Any
 import sympy as sp
 
 from symgrad import functions
-from symgrad.errors import UnsupportedError
-from symgrad.functions import several
+from symgrad.errors import OptionError, UnsupportedError
+from symgrad.functions import several, special
 from symgrad.reading.text.values import (
     Value,
     entrywise,
@@ -17,6 +17,7 @@ from symgrad.reading.text.values import (
     power,
     product,
     quotient,
+    remainder,
     scaled,
     total,
 )
@@ -26,6 +27,7 @@ from symgrad.reading.text.words import (
     Call,
     as_test,
     as_value,
+    said,
     word,
 )
 
@@ -61,6 +63,9 @@ OF_ONE: dict[str, Callable[[Any], Any]] = {
     "ceil": sp.ceiling,
     "erf": sp.erf,
     "erfc": sp.erfc,
+    "gamma": sp.gamma,
+    "gammaln": sp.loggamma,
+    "digamma": sp.digamma,
 }
 #: Other names of the same.
 ALSO = {
@@ -74,6 +79,9 @@ ALSO = {
     "expit": "sigmoid",
     "logistic": "sigmoid",
     "swish": "silu",
+    "lgamma": "gammaln",
+    "loggamma": "gammaln",
+    "psi": "digamma",
 }
 #: Where functions have values, for examples: the argument is made of `X`.
 INSIDE = {
@@ -87,6 +95,9 @@ INSIDE = {
     "arctanh": "tanh(X)",
     "arccosh": "1 + exp(X)",
     "reciprocal": "exp(X)",
+    "gamma": "exp(X)",
+    "gammaln": "exp(X)",
+    "digamma": "exp(X)",
 }
 #: What is left out of the activations: names that mean something else in NumPy.
 _OTHERWISE = ("identity", "sin", "tanh")
@@ -157,8 +168,22 @@ word("subtract", example="{}(X, t)")(
 )
 word("multiply", example="{}(X, t)")(_operation(product))
 word("divide", "true_divide", example="{}(X, exp(t))")(_operation(quotient))
+word("mod", "remainder", example="{}(X, exp(t))")(_operation(remainder))
+word("floor_divide", example="{}(X, exp(t)) * X")(
+    _operation(lambda a, b: entrywise(sp.floor, [quotient(a, b)]))
+)
 word("power", "pow", example="{}(exp(X), t)")(_operation(power))
 word("matmul", example="{}(A, X)")(_operation(matrix_product))
+
+
+@word("polygamma", example="{}(2, exp(X))")
+def _polygamma(call: Call) -> Value:
+    given = call.bound("n", "x", required=2)
+    order = as_value(given["n"], call.word).node
+    if not order.is_Integer or not 0 <= order <= special.HIGHEST_ORDER:
+        highest = special.HIGHEST_ORDER
+        raise OptionError(f"`polygamma` has an order of 0 to {highest}, not {said(given['n'])}")
+    return entrywise(lambda z: sp.polygamma(order, z), [as_value(given["x"], call.word)])
 
 
 @word("clip", example="{}(X, -1, t**2)")

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.errors import ParseError, SymgradError, UnsupportedError, unknown
+from symgrad.errors import OptionError, ParseError, SymgradError, UnsupportedError, unknown
 from symgrad.reading.text import contraction, entries, making  # noqa: F401 (they register functions)
 from symgrad.reading.text.grammar import Node, Token, located, placed
 from symgrad.reading.text.indices import indexed
@@ -18,12 +18,14 @@ from symgrad.reading.text.values import (
     TOO_LARGE,
     Test,
     Value,
+    entrywise,
     matrix_product,
     negative,
     number,
     power,
     product,
     quotient,
+    remainder,
     total,
 )
 from symgrad.reading.text.words import WORDS, Call, as_test, as_value
@@ -31,10 +33,13 @@ from symgrad.reading.text.words import WORDS, Call, as_test, as_value
 #: Names before a dot that say where a function comes from.
 NAMESPACES = frozenset({"np", "numpy", "linalg", "special", "scipy", "sg", "symgrad", "math"})
 CONSTANTS = {"pi": sp.pi, "e": sp.E}
-LITERALS = {"True": True, "False": False, "None": None}
+LITERALS = {"True": True, "False": False, "None": None, "inf": "inf"}
+#: What an array has besides methods.
+ATTRIBUTES = ("T", "shape", "size")
 #: Functions that an array has as methods.
 METHODS = frozenset(
-    "sum mean var std max min prod cumsum dot trace reshape clip transpose".split()  # noqa: SIM905
+    "sum mean var std max min prod cumsum dot trace reshape clip transpose ravel flatten "  # noqa: SIM905
+    "diagonal".split()
 )
 
 RELATIONS: dict[str, Any] = {
@@ -220,17 +225,21 @@ class Evaluator:
             name = node.value
             if name in CONSTANTS:
                 return number(CONSTANTS[name])
-            if name == "newaxis":
-                return None
+            if name in ("newaxis", "inf"):
+                return LITERALS.get(name)
             if name in WORDS:
                 raise ParseError(f"`{name}` is a function; call it, `{name}(...)`")
             raise ParseError(str(unknown("function", name, WORDS)))
         value = self.evaluate(node.parts[0])
         if node.value == "T":
             return transposed(as_value(value, ".T"))
+        if node.value == "shape":
+            return tuple(number(size) for size in as_value(value, ".shape").shape)
+        if node.value == "size":
+            return number(sp.Mul(*as_value(value, ".size").shape))
         if node.value in METHODS:
             raise ParseError(f"`.{node.value}` is a method; call it, `.{node.value}(...)`")
-        raise ParseError(str(unknown("attribute", node.value, ["T", *sorted(METHODS)])))
+        raise ParseError(str(unknown("attribute", node.value, [*ATTRIBUTES, *sorted(METHODS)])))
 
     def _call(self, node: Node) -> Value:
         function, *parts = node.parts
@@ -260,8 +269,20 @@ class Evaluator:
         return WORDS[name].build(call)
 
     def _index(self, node: Node) -> Value:
-        value = as_value(self.evaluate(node.parts[0]), "[]")
+        given = self.evaluate(node.parts[0])
+        if isinstance(given, tuple) and node.parts[0].kind == "attribute":
+            return self._size_of(given, node)
+        value = as_value(given, "[]")
         return indexed(value, [self._place(part) for part in node.parts[1:]])
+
+    def _size_of(self, shape: tuple[Any, ...], node: Node) -> Value:
+        """Return one size of a shape."""
+        place = self.evaluate(node.parts[1]) if len(node.parts) == 2 else None
+        axis = place.node if isinstance(place, Value) else None
+        if axis is None or not axis.is_Integer or not -len(shape) <= axis < len(shape):
+            raise OptionError(f"a shape of {len(shape)} sizes takes one integer below that")
+        found: Value = shape[int(axis)]
+        return found
 
     def _place(self, node: Node) -> Any:
         if node.kind != "slice":
@@ -284,4 +305,6 @@ def _times(operator: str, first: Value, second: Value) -> Value:
         return quotient(first, second)
     if operator == "@":
         return matrix_product(first, second)
-    raise UnsupportedError(f"`{operator}` jumps, and has no derivative to read; use / and floor")
+    if operator == "//":
+        return entrywise(sp.floor, [quotient(first, second)])
+    return remainder(first, second)

@@ -11,7 +11,7 @@ import keyword
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from symgrad.errors import ParseError, SymgradError
 
@@ -43,7 +43,7 @@ _TOKEN = re.compile(
       (?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<string>'[^'\n]*'|"[^"\n]*")
-    | (?P<operator>\*\*|//|<=|>=|==|!=|[-+*/@%<>=()\[\],.:;|&^~])
+    | (?P<operator>[-+*/@]=|\*\*|//|<=|>=|==|!=|[-+*/@%<>=()\[\],.:;|&^~])
     | (?P<newline>\n|\r\n?)
     | (?P<comment>\#[^\n]*)
     )""",
@@ -76,6 +76,21 @@ class Node:
     start: int
     value: Any = ""
     parts: tuple[Any, ...] = ()
+
+
+class Statement(NamedTuple):
+    """A definition `name = value`; without a name, the value alone."""
+
+    name: Token | None
+    value: Node
+
+
+class Loop(NamedTuple):
+    """Statements that are repeated: `for name in range(bounds): body`."""
+
+    name: Token
+    bounds: Node
+    body: tuple[Any, ...]
 
 
 def located(text: str, start: int, message: str) -> ParseError:
@@ -150,11 +165,11 @@ def _refused(character: str) -> str:
     return f"the character {character!r} is not read"
 
 
-def statements(text: str) -> list[tuple[Token | None, Node]]:
+def statements(text: str) -> list[Statement | Loop]:
     """Parse a text: expressions and definitions `name = expression`, by `;` or line breaks.
 
     Returns:
-        The name's token (None for a bare expression) and the expression, in order.
+        Statements, with the name's token (None for a bare expression), and loops, in order.
 
     Raises:
         ParseError: It is not of this grammar; the message shows the place.
@@ -210,30 +225,91 @@ class _Parser:
         named = {"end": "the end", "newline": "the end of the line"}
         return named.get(self.token.kind, f"`{self.token.text[:20]}`")
 
-    def statements(self) -> list[tuple[Token | None, Node]]:
-        found: list[tuple[Token | None, Node]] = []
+    def statements(self) -> list[Statement | Loop]:
+        found: list[Statement | Loop] = []
         while self.token.kind != "end":
             if self.token.kind == "newline" or self.is_sign(";"):
                 self.advance()
                 continue
-            found.append(self.statement())
-            if self.token.kind not in ("newline", "end") and not self.is_sign(";"):
-                raise self.error(f"expected an operator or the end, found {self._shown()}")
+            found.append(self.item())
         if not found:
             raise self.error("the text has no expression")
         return found
 
-    def statement(self) -> tuple[Token | None, Node]:
-        name = None
+    def item(self) -> Statement | Loop:
+        """Parse a statement, or a loop with its body, up to where it ends."""
+        if self.token.kind == "name" and self.token.text == "for":
+            return self.loop()
+        found = self.statement()
+        if self.token.kind not in ("newline", "end") and not self.is_sign(";"):
+            raise self.error(f"expected an operator or the end, found {self._shown()}")
+        return found
+
+    def statement(self) -> Statement:
+        name = operator = None
         if self.token.kind == "name":
             after = self.peek()
-            if after.kind == "operator" and after.text == "=":
+            if after.kind == "operator" and (after.text == "=" or after.text in UPDATES):
                 name = self.advance()
-                self.advance()
+                operator = self.advance()
         value = self.expression()
-        if self.is_sign("="):
+        if self.is_sign("=", *UPDATES):
             raise self.error("only a name can be defined with `=`; equal is ==")
-        return name, value
+        if name and operator and operator.text != "=":
+            old = Node("name", name.start, name.text)
+            sign = Token("operator", operator.text[0], operator.start)
+            value = Node("chain", name.start, (sign,), (old, value))
+        return Statement(name, value)
+
+    def loop(self) -> Loop:
+        first = self.advance()
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self.error(f"more than {DEEPEST} levels of nesting are not read", first)
+        name = self.advance()
+        if name.kind != "name" or name.text in RESERVED:
+            raise self.error("expected a name behind `for`", name)
+        if self.token.text != "in":
+            raise self.error(f"expected `in range(...)` behind `for`, found {self._shown()}")
+        self.advance()
+        bounds = self.expression()
+        if bounds.kind != "call" or bounds.parts[0] != Node("name", bounds.start, "range"):
+            raise located(
+                self.text, bounds.start, "a loop is over `range(...)`, with whole numbers"
+            )
+        self.expect(":", "behind `range(...)`")
+        body = self.indented(first) if self.token.kind == "newline" else self.in_line()
+        if not body:
+            raise self.error("the loop has no body", first)
+        self.depth -= 1
+        return Loop(name, bounds, tuple(body))
+
+    def in_line(self) -> list[Statement | Loop]:
+        """Parse statements up to the end of the line."""
+        found = [self.item()]
+        while self.is_sign(";"):
+            self.advance()
+            if self.token.kind not in ("newline", "end"):
+                found.append(self.item())
+        return found
+
+    def indented(self, first: Token) -> list[Statement | Loop]:
+        """Parse the lines that begin further to the right than the loop itself."""
+        found: list[Statement | Loop] = []
+        while self.token.kind != "end":
+            if self.token.kind == "newline" or self.is_sign(";"):
+                self.advance()
+            elif self._column(self.token) <= self._column(first):
+                break
+            else:
+                found.append(self.item())
+        return found
+
+    def _column(self, token: Token) -> int:
+        """Return how far the line of a word is moved to the right."""
+        begin = self.text.rfind("\n", 0, token.start) + 1
+        line = self.text[begin : token.start + 1]
+        return len(line) - len(line.lstrip(" \t\f"))
 
     def expression(self, rank: int = 0) -> Node:
         if self.depth > DEEPEST:
@@ -405,5 +481,7 @@ class _Parser:
         return Node("tuple", start, "", tuple(parts))
 
 
+#: Operators that take the old value of a name: `a += b` is `a = a + b`.
+UPDATES = ("+=", "-=", "*=", "/=", "@=")
 #: Words of Python that are no names.
 RESERVED = frozenset(keyword.kwlist) - {"True", "False", "None"}

@@ -11,7 +11,8 @@ from symgrad import algebra
 from symgrad.errors import OptionError, ShapeError, UnsupportedError
 from symgrad.operations.linear import Kronecker, LogDeterminant, PseudoInverse
 from symgrad.operations.spectral import Cholesky, Eigenvalues, Eigenvectors, Exponential
-from symgrad.reading.text.reductions import Reduction, axis_of, sum_of
+from symgrad.reading.text.indices import indexed
+from symgrad.reading.text.reductions import Reduction, axis_of, extreme_of, sum_of
 from symgrad.reading.text.values import (
     Value,
     entrywise,
@@ -139,10 +140,49 @@ def _norm(call: Call) -> Value:
     if of_vectors and isinstance(order, Value) and order.node.is_Rational and order.node > 0:
         powers = entrywise(lambda z: sp.Abs(z) ** order.node, [value])
         return power(sum_of(Reduction(powers, axis, what.keepdims)), number(1 / order.node))
+    if of_vectors and order == "inf":
+        return extreme_of(Reduction(entrywise(sp.Abs, [value]), axis, what.keepdims), 1)
+    if value.rank == 2 and not of_vectors and not what.keepdims:
+        return _matrix_norm(value, order)
     raise UnsupportedError(
-        f"`norm` of {value.worded} with ord={said(order)}; read are ord 1, 2 and p of vectors, "
-        "and the Frobenius norm of matrices"
+        f"`norm` of {value.worded} with ord={said(order)}; read are ord 1, 2, inf and p of vectors"
     )
+
+
+def _matrix_norm(value: Value, order: Any) -> Value:
+    """Return the norm of a matrix that takes it as a linear map: by sums, or by singular values."""
+    for wanted, axis in ((_is(order, 1), 0), (order == "inf", 1)):
+        if wanted:
+            sums = sum_of(Reduction(entrywise(sp.Abs, [value]), axis, False))
+            return extreme_of(Reduction(sums, None, False), 1)
+    if not _is(order, 2) and order != "nuc":
+        raise UnsupportedError(
+            f"`norm` of {value.worded} with ord={said(order)}; read are 'fro', 1, 2, inf and 'nuc'"
+        )
+    squares = Value(Eigenvalues(_smaller_gram(value, order)), 1)
+    if order == "nuc":
+        return sum_of(Reduction(entrywise(sp.sqrt, [squares]), None, False))
+    return entrywise(sp.sqrt, [indexed(squares, [number(-1)])])
+
+
+def _smaller_gram(value: Value, order: Any) -> Any:
+    """Return A'A or AA': its eigenvalues are the squares of the singular values.
+
+    Raises:
+        UnsupportedError: All singular values are asked for, and it is not known how many there are.
+    """
+    rows, columns = value.shape
+    transposed_node = algebra.transpose(value.node)
+    wide = rows.is_Integer and columns.is_Integer and rows < columns
+    if order == "nuc" and not (
+        same_size(rows, columns) or (rows.is_Integer and columns.is_Integer)
+    ):
+        raise UnsupportedError(
+            f"`norm` with ord='nuc' of {value.worded}: whether rows or columns are fewer has to be "
+            "known; declare the sizes as numbers"
+        )
+    pair = (value.node, transposed_node) if wide else (transposed_node, value.node)
+    return algebra.multiply(*pair)
 
 
 def _is(order: Any, wanted: int) -> bool:

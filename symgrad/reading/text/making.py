@@ -19,9 +19,10 @@ from symgrad.operations.parts import (
     span,
 )
 from symgrad.operations.sequences import Convolution, Toeplitz
+from symgrad.reading.text.indices import indexed
 from symgrad.reading.text.linear import square_of
 from symgrad.reading.text.reductions import axis_of
-from symgrad.reading.text.values import Value, number, spread
+from symgrad.reading.text.values import Value, negative, number, spread, total
 from symgrad.reading.text.words import Call, as_value, said, word
 from symgrad.shapes import numpy_shape, same_size, worded
 
@@ -206,6 +207,59 @@ def _as_rows(value: Value) -> Any:
     if not value.rank:
         return Broadcast(value.node, 1, 1)
     return algebra.transpose(value.node) if value.rank == 1 else value.node
+
+
+@word("flip", "flipud", "fliplr", example="{}(X) * X")
+def _flip(call: Call) -> Value:
+    given = call.bound("m", "axis", required=1)
+    value = as_value(given["m"], call.word)
+    fixed = {"flipud": number(0), "fliplr": number(1)}.get(call.word)
+    axis = axis_of(given.get("axis", fixed), value.rank, call.word)
+    back = slice(None, None, number(-1))
+    axes = range(value.rank) if axis is None else [axis]
+    return indexed(value, [back if k in axes else slice(None) for k in range(value.rank)])
+
+
+@word("diff", example="{}(X, axis=0)")
+def _differences(call: Call) -> Value:
+    given = call.bound("a", "n", "axis", required=1)
+    value, often = as_value(given["a"], call.word), given.get("n", number(1))
+    axis = axis_of(given.get("axis", number(-1)), value.rank, call.word)
+    count = often.node if isinstance(often, Value) else None
+    if count is None or not count.is_Integer or not 0 <= count <= MOST_DIFFERENCES or axis is None:
+        raise OptionError(f"`diff` is taken 0 to {MOST_DIFFERENCES} times, not {said(often)}")
+    whole = [slice(None)] * value.rank
+    for _ in range(int(count)):
+        later, earlier = (
+            indexed(value, [*whole[:axis], part, *whole[axis + 1 :]])
+            for part in (slice(number(1), None), slice(None, number(-1)))
+        )
+        value = total([later, negative(earlier)])
+    return value
+
+
+#: How often differences are taken of differences.
+MOST_DIFFERENCES = 10
+
+
+@word("roll", example="{}(x, 1) * {}(y, -1)")
+def _roll(call: Call) -> Value:
+    given = call.bound("a", "shift", "axis", required=2)
+    value, shift = as_value(given["a"], call.word), as_value(given["shift"], call.word).node
+    axis = axis_of(given.get("axis"), value.rank, call.word)
+    if not value.rank or (axis is None and value.rank == 2) or not shift.is_Integer:
+        raise OptionError("`roll` takes an array, an integer, and of a matrix an axis")
+    axis = axis or 0
+    size = value.shape[axis]
+    shift = shift % size if size.is_Integer else shift
+    if shift == 0:
+        return value
+    whole = [slice(None)] * value.rank
+    parts = [
+        indexed(value, [*whole[:axis], part, *whole[axis + 1 :]]).node
+        for part in (slice(number(-shift), None), slice(None, number(-shift)))
+    ]
+    return Value(Stacked(*parts, axis), value.rank)
 
 
 @word("toeplitz", example="{}(x, X[0]) @ X.T")

@@ -155,11 +155,13 @@ def _softmax(call: Call) -> Value:
     return Value(build(value.node, axis=axis or 0), value.rank)
 
 
-def _extreme_of(sign: int) -> Build:
-    def build(call: Call) -> Value:
-        return _nested(reduction(call)[0], lambda m, axis: Extreme(m, axis, sign))
+def extreme_of(what: Reduction, sign: int) -> Value:
+    """Return the largest entry, or with -1 the smallest."""
+    return _nested(what, lambda m, axis: Extreme(m, axis, sign))
 
-    return build
+
+def _extreme_of(sign: int) -> Build:
+    return lambda call: extreme_of(reduction(call)[0], sign)
 
 
 def _nested(what: Reduction, along: Callable[[Any, int], Any]) -> Value:

@@ -168,6 +168,16 @@ def quotient(first: Value, second: Value) -> Value:
     return entrywise(lambda a, b: a / b, (first, second))
 
 
+def remainder(first: Value, second: Value) -> Value:
+    """Return a - b floor(a / b): it has the sign of b.
+
+    Raises:
+        UnsupportedError: A division by the number zero.
+    """
+    whole = entrywise(sp.floor, [quotient(first, second)])
+    return total([first, negative(product(whole, second))])
+
+
 def power(base: Value, exponent: Value) -> Value:
     """Raise entry by entry."""
     return entrywise(_power, (base, exponent))

@@ -21,7 +21,7 @@ from symgrad import trees
 from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows
 from symgrad.operations import Operation, ScalarOperation
-from symgrad.shapes import Shape, Variable, name_of, numpy_shape, shape_of, worded
+from symgrad.shapes import Shape, Variable, name_of, shape_of, worded
 from symgrad.softmax import LogSoftmax, Softmax
 
 #: Above this many nodes a formula is not written out as one SymPy expression.
@@ -43,6 +43,7 @@ class Label:
         of: For adjoints and gradients: the name of the variable.
         over: For adjoints and gradients: the name of what is differentiated.
         rank: How many axes a definition's array has, where its expression does not tell.
+        tied: The inputs of which something known was used: it is no derivative by them any more.
     """
 
     letter: str = ""
@@ -52,7 +53,16 @@ class Label:
     of: str = ""
     over: str = ""
     rank: int | None = None
+    tied: tuple[str, ...] = ()
 
+
+#: Nodes that work entry by entry.
+ENTRYWISE = (
+    *(sp.MatAdd, sp.HadamardProduct, sp.HadamardPower, Elementwise),
+    *(Softmax, LogSoftmax),
+)
+#: The letter of a gradient in the space of the symmetric matrices.
+SYMMETRIC = "sym"
 
 Definition = tuple[Any, Any]
 
@@ -332,10 +342,9 @@ def flatten(
     """
     nodes = list(trees.postorder(expression, OPAQUE))
     uses = Counter(child for node in nodes for child in set(_below(node)))
-    wanted = {
-        operand for node in nodes for operand in _operands_to_name(node) if _deserves_name(operand)
-    }
-    wanted |= {node for node in nodes if _deserves_name(node) and (uses[node] > 1 or _acts(node))}
+    named = {_untransposed(operand) for node in nodes for operand in _operands_to_name(node)}
+    named |= {_untransposed(node) for node in nodes if uses[node] > 1 or _acts(node)}
+    wanted = {node for node in named if _deserves_name(node)}
     wanted.discard(expression)
     taken = set(taken)
     definitions: list[Definition] = []
@@ -351,6 +360,13 @@ def flatten(
             built = symbol
         done[node] = built
     return definitions, done[expression]
+
+
+def _untransposed(node: Any) -> Any:
+    """Return what a name is given to: a column stands for its row, too."""
+    while isinstance(node, sp.Transpose):
+        node = node.arg
+    return node
 
 
 def _below(node: Any) -> tuple[Any, ...]:
@@ -379,91 +395,6 @@ def _deserves_name(node: Any) -> bool:
     if isinstance(node, sp.functions.elementary.piecewise.ExprCondPair) or trees.is_size(node):
         return False
     return not is_trivial(node)
-
-
-# ------------------------------------------------------------------- layouts
-
-#: How an array is held: a 1-D array stands for a column or for a row.
-SCALAR, COLUMN, ROW, FULL = "scalar", "column", "row", "full"
-_FLIPPED = {COLUMN: ROW, ROW: COLUMN}
-
-
-def layouts(graph: Graph) -> dict[Any, str]:
-    """Tell for every symbol whether it is held as a scalar, a 1-D array or a 2-D array.
-
-    1-D inputs are columns inside; what is computed from them follows NumPy:
-    a matrix times a 1-D array is 1-D. An adjoint is held as its variable is.
-    """
-    held = {v.symbol: _declared_layout(v) for v in graph.inputs}
-    names = {name_of(symbol): symbol for symbol in held}
-    for symbol, expression in graph.definitions:
-        label = graph.label(symbol)
-        of = names.get(label.of)
-        if label.rank is not None:
-            held[symbol] = (SCALAR, COLUMN, FULL)[label.rank]
-        else:
-            held[symbol] = held[of] if of is not None else layout_of(expression, held)
-        names[name_of(symbol)] = symbol
-    return held
-
-
-def _declared_layout(variable: Variable) -> str:
-    return (SCALAR, COLUMN, FULL)[len(variable.shape)]
-
-
-#: Nodes that are held as what is below them.
-ENTRYWISE = (
-    *(sp.MatAdd, sp.HadamardProduct, sp.HadamardPower, Elementwise),
-    *(Softmax, LogSoftmax),
-)
-
-
-def layout_of(expression: Any, held: Mapping[Any, str]) -> str:
-    """Tell how the value of an expression is held; see `layouts`."""
-    found: dict[Any, str] = {}
-    for node in trees.postorder(expression):
-        below = [found[child] for child in trees.children(node)]
-        found[node] = held[node] if node in held else _node_layout(node, below)
-    return found[expression]
-
-
-def _node_layout(node: Any, below: list[str]) -> str:
-    if not getattr(node, "is_Matrix", False):
-        return SCALAR
-    if isinstance(node, sp.MatMul):
-        return _product_layout([kind for kind in below if kind != SCALAR])
-    if isinstance(node, sp.Transpose):
-        return _FLIPPED.get(below[0], FULL)
-    if isinstance(node, (SumRows, Operation)) and node.shape[0] == 1:
-        return ROW
-    if isinstance(node, (SumColumns, Operation)) and node.shape[1] == 1:
-        return COLUMN
-    if isinstance(node, (sp.MatrixBase, sp.FunctionMatrix)):
-        return COLUMN if node.shape[1] == 1 else FULL
-    if isinstance(node, ENTRYWISE):
-        parts = zip(trees.children(node), below, strict=True)
-        # A repeated scalar takes the layout of what it is combined with.
-        kinds = {k for part, k in parts if k != SCALAR and not getattr(part, "of_scalar", False)}
-        return kinds.pop() if len(kinds) == 1 else FULL
-    return FULL
-
-
-def _product_layout(kinds: list[str]) -> str:
-    result = kinds[0]
-    for kind in kinds[1:]:
-        if kind == COLUMN and result == FULL:
-            result = COLUMN
-        elif not (kind == FULL and result == ROW):
-            result = FULL
-    return result
-
-
-def held_shape(symbol: Any, layout: str) -> tuple[Any, ...]:
-    """Return NumPy's shape of a symbol that is held in a layout."""
-    if layout == SCALAR:
-        return ()
-    rows, columns = symbol.shape
-    return numpy_shape({COLUMN: (rows,), ROW: (columns,)}.get(layout, (rows, columns)))
 
 
 # -------------------------------------------------------------------- counts
