@@ -236,7 +236,7 @@ SECTIONS = {
         sum(u * log(u / v)) | u | log(u / v) + 1
         n * log(t) + (x - a) @ (x - a) / (2 * t**2) | t | n / t - (x - a) @ (x - a) / t**3
         logdet(S) + (x - a) @ solve(S, x - a) | a | -(inv(S) + inv(S).T) @ (x - a)
-        trace(X.T @ A @ X @ inv(X.T @ B @ X)) | X | A @ X @ inv(X.T @ B @ X) + A.T @ X @ inv(X.T @ B @ X).T - B @ X @ inv(X.T @ B @ X) @ X.T @ A @ X @ inv(X.T @ B @ X) - (inv(X.T @ B @ X) @ X.T @ A @ X @ inv(X.T @ B @ X) @ X.T @ B).T
+        trace(W.T @ A @ W @ inv(W.T @ B @ W)) | W | A @ W @ inv(W.T @ B @ W) + A.T @ W @ inv(W.T @ B @ W).T - B @ W @ inv(W.T @ B @ W) @ W.T @ A @ W @ inv(W.T @ B @ W) - (inv(W.T @ B @ W) @ W.T @ A @ W @ inv(W.T @ B @ W) @ W.T @ B).T
     """,
 }
 WORDS = {"S": "positive definite"}

@@ -81,13 +81,13 @@ def test_backpropagation_through_time_is_proved():
 def test_claims_have_loops_too():
     loss = sg.parse("h = x\nfor t in range(4): h = tanh(w * h)\nh", {"x": (), "w": ()})
     names = loss.graph.defined_names
-    assert [n for n in names if n.startswith("h")] == ["h0", "h1", "h2", "h3", "h4"]
+    assert [n for n in names if n.startswith("h")] == ["h1", "h2", "h3", "h4"]
     claim = """
     g = 1; dw = 0
     dw += g * (1 - h4**2) * h3; g *= (1 - h4**2) * w
     dw += g * (1 - h3**2) * h2; g *= (1 - h3**2) * w
     dw += g * (1 - h2**2) * h1; g *= (1 - h2**2) * w
-    dw += g * (1 - h1**2) * h0
+    dw += g * (1 - h1**2) * x
     """
     assert sg.verify(loss, "w", claim).status == "proved"
     powers = "p = 1\nfor k in range(3): p = p * w; q = k * p\ndw = 3 * p / w + 0 * q"

@@ -37,6 +37,7 @@ from symgrad.formats.products import Products
 from symgrad.formats.signs import function_name, number
 from symgrad.graph import Graph
 from symgrad.matrices import Broadcast, Elementwise, SumEntries, SumRows, entry_symbols
+from symgrad.operations.parts import Slice
 
 _SPECIAL = {
     sp.exp: "e^{@}",
@@ -229,7 +230,7 @@ class Printer(Products, Nodes, Naming, Indices):
         if isinstance(shown, sp.Inverse):
             return self._raised(shown.arg, r"-\top")
         # The transpose mark joins a layer mark: two superscripts would not compile.
-        if isinstance(shown, sp.MatrixSymbol) and r"\frac" not in text:
+        if isinstance(shown, (sp.MatrixSymbol, Slice)) and r"\frac" not in text:
             if text.endswith(")}") and "^{(" in text:
                 return text[:-1] + r"\top}"
             if "^" not in text:

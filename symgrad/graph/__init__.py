@@ -21,6 +21,7 @@ from symgrad import trees
 from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows
 from symgrad.operations import Operation, ScalarOperation
+from symgrad.operations.parts import Slice
 from symgrad.shapes import Shape, Variable, name_of, shape_of, worded
 from symgrad.softmax import LogSoftmax, Softmax
 
@@ -288,7 +289,7 @@ def is_trivial(node: Any) -> bool:
     """
     if not node.args or isinstance(node, (sp.MatrixSymbol, sp.Indexed, sp.Number, sp.Lambda)):
         return True
-    if isinstance(node, (sp.Transpose, MatrixElement, Broadcast)):
+    if isinstance(node, (sp.Transpose, MatrixElement, Broadcast, Slice)):
         return is_trivial(node.args[0])
     if isinstance(node, (sp.Pow, sp.HadamardPower)):
         return is_trivial(node.args[0]) and _is_number(node.args[1])

@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad import functions, trees
-from symgrad.algebra import add, multiply, transpose
+from symgrad.algebra import add, broadcast, multiply, transpose
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows, entry_symbols
 from symgrad.shapes import same_size
 from symgrad.simplify.registry import REWRITES, array, mapped, of_entries, scalar
@@ -61,6 +61,17 @@ def is_normal(matrix: Any, axis: int, facts: Facts) -> bool:
 )
 def _repeated_ones(node: Any, facts: Facts) -> Any:
     return sp.OneMatrix(*node.shape) if isinstance(node.args[0], sp.OneMatrix) else None
+
+
+@REWRITES.rule(
+    Broadcast,
+    name="repeated repetition",
+    law="what is repeated twice is repeated",
+    example=lambda: Broadcast(Broadcast(array("b", 1, 1), 2, 1), 2, 3),
+)
+def _repeated_twice(node: Any, facts: Facts) -> Any:
+    inner = node.args[0]
+    return broadcast(inner.args[0], *node.shape) if isinstance(inner, Broadcast) else None
 
 
 @REWRITES.rule(

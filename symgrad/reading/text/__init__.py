@@ -24,7 +24,7 @@ from symgrad.reading.text.loops import (
     Versions,
     assigned_again,
     carried_out,
-    is_constant,
+    needs_no_name,
 )
 from symgrad.reading.text.values import Value
 from symgrad.reading.text.words import WORDS
@@ -125,7 +125,7 @@ class _Reading:
                 raise located(self.text, node.start, "only the last line may be without a name")
             value = evaluator.value(node)
             own = self._checked(token, versions) if token else self._fresh("L")
-            if own in versions.numbers and is_constant(value) and node is not last.value:
+            if own in versions.numbers and needs_no_name(value) and node is not last.value:
                 versions.next(own, ())
                 evaluator.scope[own] = value
                 continue

@@ -14,7 +14,7 @@ from symgrad.reading.text.loops import (
     Versions,
     assigned_again,
     carried_out,
-    is_constant,
+    needs_no_name,
 )
 from symgrad.reading.text.values import Value
 from symgrad.shapes import name_of, shape_of
@@ -53,7 +53,7 @@ def definitions_of(text: str, graph: Graph) -> list[tuple[str, Any]]:
         if token is None and len(read) > 1:
             raise located(text, node.start, "a line without a name")
         own = token.text if token else ""
-        if own in versions.numbers and is_constant(value):
+        if own in versions.numbers and needs_no_name(value):
             versions.next(own, ())
             evaluator.scope[own] = value
             continue

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import sympy as sp
+
 from symgrad.errors import ParseError
 from symgrad.graph import fresh
 from symgrad.reading.text.evaluate import Evaluator
@@ -112,11 +114,13 @@ class Versions:
         return fresh(f"{name}{joint}{number_now}", taken)
 
 
-def is_constant(value: Value) -> bool:
-    """Tell whether a value has no variables but sizes: it needs no name where it is used.
+def needs_no_name(value: Value) -> bool:
+    """Tell whether a value stands where it is used: a name, or what has no variables but sizes.
 
-    >>> is_constant(number(3))
+    >>> needs_no_name(number(3))
     True
     """
     symbols = value.node.free_symbols
+    if value.node.is_Symbol or isinstance(value.node, sp.MatrixSymbol):
+        return True
     return all(symbol.is_Symbol and symbol.is_integer for symbol in symbols)
