@@ -77,8 +77,8 @@ def write(folder):
     page.section("How far back a gradient reaches")
     page.text(
         f"The length of the gradient by the input of a step, for {STEPS} steps; the weights are a "
-        "rotation, scaled. Every step back multiplies by $W^{\\top}$ and by slopes of tanh below 1: "
-        "scaled by 0.6 the gradient fades by the same factor at every step, by 1.0 it keeps its "
+        "rotation, scaled. Every step back multiplies by $W^{\\top}$ and by slopes of tanh below "
+        "1: scaled by 0.6 the gradient fades by the same factor at every step, by 1.0 it keeps its "
         "length, and by 1.4 it grows as soon as the states are small enough not to saturate."
     )
     by_scale = {scale: lengths(scale) for scale in SCALES}

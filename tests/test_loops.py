@@ -94,6 +94,13 @@ def test_claims_have_loops_too():
     assert sg.verify(sg.parse("w**3"), "w", powers).status == "proved"
 
 
+def test_the_last_line_is_the_claim():
+    loss = sg.parse("w**3")
+    assert sg.verify(loss, "w", "g = w; g = g * w; out = 3 * g").status == "proved"
+    assert sg.verify(loss, "w", "g = w; out = 1; g = 3 * g * w").status == "proved"
+    assert sg.verify(loss, "w", "g = 2; g = 3; r = g * w**2").status == "proved"
+
+
 #: A text, and what it is without its loop.
 SAME = {
     "s = 0\nfor i in range(3): s += x[i] * y[i]\ns": "x @ y",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
@@ -64,29 +65,32 @@ def _weighted(matrix: Any, name: str = "C") -> Any:
     return sum_entries(hadamard(matrix, _m(rows, columns, name)))
 
 
-@derivative_rule(
+def _linear(transposed: Callable[[Any, Any], Any]) -> Callable[..., Pull]:
+    """Return the rule of a linear function of one matrix: its transpose, applied to the adjoint."""
+
+    def pull(node: Any, g: Any, value: Any, active: Any) -> Pull:
+        if node.args[0] in active:
+            yield node.args[0], transposed(node, g), sp.S.One
+
+    return pull
+
+
+derivative_rule(
     Slice,
     name="slice",
     law="the adjoint of a slice, put at its place among zeros, is that of the matrix",
     reason="picking entries is linear: <G, dA[places]> = <G at the places, dA>",
     example=lambda: _weighted(Slice(_m(4, 3), span(3, 2, -2), span(1, 2))),
-)
-def _slice(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    below = node.args[0]
-    if below in active:
-        yield below, Placed(g, *below.shape, *node.options), sp.S.One
+)(_linear(lambda node, g: Placed(g, *node.args[0].shape, *node.options)))
 
 
-@derivative_rule(
+derivative_rule(
     Placed,
     name="placing among zeros",
     law="the adjoint of what is placed is the slice at its place",
     reason="placing is the transpose of slicing",
     example=lambda: _weighted(Placed(_m(), 3, 5, span(0, 2), span(1, 3))),
-)
-def _placed(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    if node.args[0] in active:
-        yield node.args[0], Slice(g, *node.options[2:]), sp.S.One
+)(_linear(lambda node, g: Slice(g, *node.options[2:])))
 
 
 @derivative_rule(
@@ -107,52 +111,40 @@ def _stacked(node: Any, g: Any, value: Any, active: Any) -> Pull:
         start += size
 
 
-@derivative_rule(
+derivative_rule(
     Reshaped,
     name="reshaping",
     law="the adjoint is reshaped back",
     reason="the entries keep their order",
     example=lambda: _weighted(Reshaped(_m(), 3, 2)),
-)
-def _reshaped(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    if node.args[0] in active:
-        yield node.args[0], Reshaped(g, *node.args[0].shape), sp.S.One
+)(_linear(lambda node, g: Reshaped(g, *node.args[0].shape)))
 
 
-@derivative_rule(
+derivative_rule(
     Diagonal,
     name="diagonal of a matrix",
     law="the adjoint of A is diag(g)",
     reason="<g, diagonal of dA> = <diag(g), dA>",
     example=lambda: _weighted(Diagonal(_m(3, 3))),
-)
-def _diagonal(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    if node.args[0] in active:
-        yield node.args[0], DiagonalMatrix(g), sp.S.One
+)(_linear(lambda node, g: DiagonalMatrix(g)))
 
 
-@derivative_rule(
+derivative_rule(
     DiagonalMatrix,
     name="diagonal matrix",
     law="the adjoint of a is the diagonal of G",
     reason="<G, diag(da)> = <diagonal of G, da>",
     example=lambda: _weighted(DiagonalMatrix(_m(3, 1))),
-)
-def _diagonal_matrix(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    if node.args[0] in active:
-        yield node.args[0], Diagonal(g), sp.S.One
+)(_linear(lambda node, g: Diagonal(g)))
 
 
-@derivative_rule(
+derivative_rule(
     Triangle,
     name="triangle",
     law="the adjoint is the same triangle of G",
     reason="entries outside of the triangle do not matter: <G, tril(dA)> = <tril(G), dA>",
     example=lambda: _weighted(Triangle(_m(3, 3), 1, 0)),
-)
-def _triangle(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    if node.args[0] in active:
-        yield node.args[0], Triangle(g, *node.options), sp.S.One
+)(_linear(lambda node, g: Triangle(g, *node.options)))
 
 
 @derivative_rule(
@@ -223,16 +215,13 @@ def _others_product(node: Any, g: Any, value: Any, active: Any) -> Pull:
         yield node.matrix, elementwise(lambda a, b: a / b, others, node.matrix), value
 
 
-@derivative_rule(
+derivative_rule(
     CumulativeSum,
     name="running sum",
     law="the adjoint is the running sum of G from the other end",
     reason="an entry counts in all sums from its place on",
     example=lambda: _weighted(CumulativeSum(_m(), 1, 0)),
-)
-def _cumulative_sum(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    if node.matrix in active:
-        yield node.matrix, CumulativeSum(g, node.axis, int(not node.reverse)), sp.S.One
+)(_linear(lambda node, g: CumulativeSum(g, node.axis, int(not node.reverse))))
 
 
 @derivative_rule(
@@ -321,28 +310,22 @@ def _convolution(node: Any, g: Any, value: Any, active: Any) -> Pull:
             break
 
 
-@derivative_rule(
+derivative_rule(
     Toeplitz,
     name="Toeplitz matrix",
     law="the adjoint of w is the sums of G along its diagonals",
     reason="every entry of w stands on one diagonal",
     example=lambda: _weighted(Toeplitz(_m(4, 1), 2, 3)),
-)
-def _toeplitz(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    if node.args[0] in active:
-        yield node.args[0], DiagonalSums(g), sp.S.One
+)(_linear(lambda node, g: DiagonalSums(g)))
 
 
-@derivative_rule(
+derivative_rule(
     DiagonalSums,
     name="sums along diagonals",
     law="the adjoint is the Toeplitz matrix of g",
     reason="the transpose of making a Toeplitz matrix",
     example=lambda: _weighted(DiagonalSums(_m())),
-)
-def _diagonal_sums(node: Any, g: Any, value: Any, active: Any) -> Pull:
-    if node.args[0] in active:
-        yield node.args[0], Toeplitz(g, *node.args[0].shape), sp.S.One
+)(_linear(lambda node, g: Toeplitz(g, *node.args[0].shape)))
 
 
 def _symmetric_part(matrix: Any) -> Any:
@@ -356,7 +339,9 @@ def _symmetric_part(matrix: Any) -> Any:
     "triangle of L'G with half its diagonal",
     reason="dA = dL L' + L dL', so that L^-1 dA L'^-1 = M + M' for the lower triangular M with "
     "dL = L M: it is the lower triangle of the left side with half its diagonal",
-    example=lambda: _weighted(Cholesky(add(multiply(_m(2, 2), transpose(_m(2, 2))), _unit(2)))),
+    example=lambda: _weighted(
+        Cholesky(add(multiply(_m(2, 2), transpose(_m(2, 2))), sp.Identity(2)))
+    ),
 )
 def _cholesky(node: Any, g: Any, value: Any, active: Any) -> Pull:
     if node.args[0] in active:
@@ -365,10 +350,6 @@ def _cholesky(node: Any, g: Any, value: Any, active: Any) -> Pull:
         lower = add(Triangle(inner, 0, 1), scale(sp.Rational(-1, 2), diagonal))
         inverse = sp.Inverse(value)
         yield node.args[0], _symmetric_part(multiply(transpose(inverse), lower, inverse)), value
-
-
-def _unit(size: int) -> Any:
-    return sp.Identity(size)
 
 
 @derivative_rule(

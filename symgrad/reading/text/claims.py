@@ -47,7 +47,7 @@ def definitions_of(text: str, graph: Graph) -> list[tuple[str, Any]]:
 
     evaluator = Evaluator(text, _scope(graph), lambda name: None, named)
     read = statements(text)
-    versions = Versions(assigned_again(read))
+    versions, own = Versions(assigned_again(read)), ""
     for token, node in carried_out(read, evaluator):
         value = evaluator.value(node)
         if token is None and len(read) > 1:
@@ -63,8 +63,17 @@ def definitions_of(text: str, graph: Graph) -> list[tuple[str, Any]]:
         if own:
             symbol = graphs.symbol_like(name, shape_of(expression))
             evaluator.scope[own] = Value(symbol, value.rank)
-    # The last version is what the name stands for.
-    return found + [(name, evaluator.scope[name].node) for name in versions.numbers]
+    return _with_last_versions(found, own, {n: evaluator.scope[n].node for n in versions.numbers})
+
+
+def _with_last_versions(
+    found: list[tuple[str, Any]], last: str, values: dict[str, Any]
+) -> list[tuple[str, Any]]:
+    """Let names that are defined again stand for their last versions; the last line stays last."""
+    others = [(name, value) for name, value in values.items() if name != last]
+    if last in values:
+        return [*found, *others, (last, values[last])]
+    return [*found[:-1], *others, *found[-1:]]
 
 
 def _scope(graph: Graph) -> dict[str, Value]:

@@ -44,6 +44,12 @@ def square_of(given: Any, word: str) -> Value:
     return value
 
 
+def two_of(call: Call) -> tuple[Value, Value]:
+    """Return the two arguments, arrays or numbers."""
+    given = call.bound("a", "b", required=2)
+    return as_value(given["a"], call.word), as_value(given["b"], call.word)
+
+
 def _of_square(build: Callable[[Any], Any], rank: int) -> Build:
     def made(call: Call) -> Value:
         return Value(build(square_of(call.bound("a", required=1)["a"], call.word).node), rank)
@@ -97,8 +103,7 @@ def transposed(value: Value) -> Value:
 
 @word("dot", example="{}(A, x)")
 def _dot(call: Call) -> Value:
-    given = call.bound("a", "b", required=2)
-    first, second = (as_value(given[key], call.word) for key in ("a", "b"))
+    first, second = two_of(call)
     if not first.rank or not second.rank:
         return product(first, second)
     return matrix_product(first, second)
@@ -106,8 +111,7 @@ def _dot(call: Call) -> Value:
 
 @word("inner", "vdot", example="{}(x, y)")
 def _inner(call: Call) -> Value:
-    given = call.bound("a", "b", required=2)
-    first, second = (as_value(given[key], call.word) for key in ("a", "b"))
+    first, second = two_of(call)
     if first.rank != 1 or second.rank != 1:
         raise ShapeError(
             f"`{call.word}` takes two 1-D arrays, not {first.worded} and {second.worded}"
@@ -117,8 +121,7 @@ def _inner(call: Call) -> Value:
 
 @word("outer", example="{}(x, y) @ A")
 def _outer(call: Call) -> Value:
-    given = call.bound("a", "b", required=2)
-    first, second = (as_value(given[key], call.word) for key in ("a", "b"))
+    first, second = two_of(call)
     if first.rank != 1 or second.rank != 1:
         raise ShapeError(f"`outer` takes two 1-D arrays, not {first.worded} and {second.worded}")
     return Value(algebra.multiply(first.node, algebra.transpose(second.node)), 2)
@@ -199,8 +202,7 @@ def _pinv(call: Call) -> Value:
 
 @word("kron", example="{}(A, X)")
 def _kron(call: Call) -> Value:
-    given = call.bound("a", "b", required=2)
-    first, second = (as_value(given[key], call.word) for key in ("a", "b"))
+    first, second = two_of(call)
     if not first.rank or not second.rank:
         return product(first, second)
     rank = max(first.rank, second.rank)
