@@ -20,6 +20,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad import functions, trees
+from symgrad.functions import several
 from symgrad.matrices import ENTRY, Broadcast, Elementwise
 from symgrad.softmax import LogSoftmax, Softmax
 
@@ -269,15 +270,78 @@ def _logistic(node: Any, facts: Facts) -> Any:
 def _logistic_quotient(node: Any, facts: Facts) -> Any:
     args = list(node.args)
     for factor in args:
-        if not isinstance(factor, functions.sigmoid):
+        base, often = factor.as_base_exp()
+        if not isinstance(base, functions.sigmoid) or not often.is_Integer or often < 1:
             continue
-        # exp(u) sigma(-u) = sigma(u)
+        # exp(u) sigma(-u)^k = sigma(u) sigma(-u)^(k - 1)
         for other in args:
             u = _exponent(other)
-            if u is not None and sp.expand(u + factor.args[0]) == 0:
+            if u is not None and sp.expand(u + base.args[0]) == 0:
                 rest = [arg for arg in args if arg is not factor and arg is not other]
-                return sp.Mul(*rest, functions.sigmoid(u))
+                return sp.Mul(*rest, functions.sigmoid(u), base ** (often - 1))
     return None
+
+
+@SPELLINGS.rule(
+    sp.Mul,
+    name="hyperbolic tangent",
+    law="(exp(a) - exp(b))/(exp(a) + exp(b)) = tanh((a - b)/2)",
+    example=lambda: (sp.exp(_x()) - sp.exp(-_x())) / (sp.exp(_x()) + sp.exp(-_x())),
+)
+def _hyperbolic_tangent(node: Any, facts: Facts) -> Any:
+    for over in node.args:
+        for under in node.args:
+            difference, total = _exponentials(over), _exponentials(_inverse_of(under))
+            if len(difference) != 2 or difference.keys() != total.keys():
+                continue
+            (a, first), (b, second) = difference.items()
+            if first == -second and total[a] == total[b]:
+                rest = [arg for arg in node.args if arg is not over and arg is not under]
+                return sp.Mul(*rest, first / total[a], sp.tanh((a - b) / 2))
+    return None
+
+
+def _inverse_of(factor: Any) -> Any:
+    """Return u of 1/u, and 1 + exp(-u) of sigma(u)."""
+    if isinstance(factor, functions.sigmoid):
+        return 1 + sp.exp(-factor.args[0])
+    return factor.base if isinstance(factor, sp.Pow) and factor.exp == -1 else sp.S.Zero
+
+
+def _exponentials(total: Any) -> dict[Any, Any]:
+    """Return the numbers c by the exponents u of a sum of c exp(u), or nothing if it is none."""
+    found: dict[Any, Any] = {}
+    for term in sp.Add.make_args(total):
+        coefficient, rest = term.as_coeff_Mul()
+        exponent = sp.S.Zero if rest == 1 else _exponent(rest)
+        if exponent is None or coefficient == 0:
+            return {}
+        found[exponent] = found.get(exponent, sp.S.Zero) + coefficient
+    return found
+
+
+@SPELLINGS.rule(
+    sp.log,
+    name="logarithm of a sum of exponentials",
+    law="log(exp(a) + c exp(b)) = logsumexp(a, b + log(c)), which does not overflow",
+    example=lambda: sp.log(sp.exp(_x()) + 2 * sp.exp(3 * _x())),
+)
+def _log_of_exponentials(node: Any, facts: Facts) -> Any:
+    parts = _exponentials(node.args[0])
+    if len(parts) < 2 or not all(c.is_positive for c in parts.values()):
+        return None
+    return several.logsumexp(*(u + sp.log(c) for u, c in parts.items()))
+
+
+@SPELLINGS.rule(
+    sp.log,
+    name="logarithm of the hyperbolic cosine",
+    law="log(cosh(u)) does not overflow as a function of its own",
+    example=lambda: sp.log(sp.cosh(2 * _x())),
+)
+def _log_cosh(node: Any, facts: Facts) -> Any:
+    below = node.args[0]
+    return functions.log_cosh(below.args[0]) if isinstance(below, sp.cosh) else None
 
 
 @SPELLINGS.rule(

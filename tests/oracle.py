@@ -62,6 +62,7 @@ DEFINITIONS: dict[str, Callable[..., Expr]] = {
     "hardtanh": lambda x: if_positive(x - 1, 1, if_positive(-x - 1, -1, x)),
     "hard_sigmoid": lambda x: if_positive(x - 3, 1, if_positive(-x - 3, 0, (x + 3) / 6)),
     "log1pexp": lambda x: sympy.log(1 + sympy.exp(x)),
+    "log_cosh": lambda x: sympy.log(sympy.cosh(x)),
     "log_sigmoid": lambda x: -sympy.log(1 + sympy.exp(-x)),
     "gelu": lambda x: x * (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
     "gelu_tanh": lambda x: (

@@ -139,7 +139,7 @@ def test_sympys_protocol(function):
     assert made.doit() == made
     assert made.is_extended_real
     entry = functions.entry_of(function)
-    if entry.name != "log1pexp":  # is printed as what it stands for
+    if entry.name not in ("log1pexp", "log_cosh"):  # is printed as what it stands for
         assert sp.latex(made) == rf"{entry.latex}\left(2 z + 1\right)"
         assert sp.latex(made**2).startswith(f"{entry.latex}^{{2}}")
     assert sp.simplify(made.diff(z) - 2 * entry.derivative(2 * z + 1)) == 0

@@ -206,6 +206,16 @@ STABLE = {
         lambda z: sp.log(1 - 1 / (1 + sp.exp(-z))), lambda z: sg.log_sigmoid(-z)),
     "logistic": (lambda z: 1 / (1 + sp.exp(-z)), sg.sigmoid),
     "logistic as a quotient": (lambda z: sp.exp(z) / (1 + sp.exp(z)), sg.sigmoid),
+    "tanh": (lambda z: (sp.exp(z) - sp.exp(-z)) / (sp.exp(z) + sp.exp(-z)), sp.tanh),
+    "tanh by one exponential": (lambda z: (1 - sp.exp(2 * z)) / (1 + sp.exp(2 * z)),
+                                lambda z: -sp.tanh(z)),
+    "tanh by another": (lambda z: 3 * (1 - sp.exp(-2 * z)) / (1 + sp.exp(-2 * z)),
+                        lambda z: 3 * sp.tanh(z)),
+    "log cosh": (lambda z: sp.log(sp.cosh(z)), sg.log_cosh),
+    "log of exponentials": (lambda z: sp.log(sp.exp(z) + 3 * sp.exp(-z)),
+                            lambda z: z + sg.softplus(sp.log(3) - 2 * z)),
+    "slope of a logistic": (lambda z: sp.exp(-z) / (1 + sp.exp(-z)) ** 2,
+                            lambda z: sg.sigmoid(z) * sg.sigmoid(-z)),
     "its square": (lambda z: 1 / (1 + sp.exp(-3 * z)) ** 2, lambda z: sg.sigmoid(3 * z) ** 2),
 }  # fmt: skip
 

@@ -109,13 +109,17 @@ class Nodes:
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"\log{power}{paren(self._print(functions.sigmoid(*expr.args)))}"
 
+    def _print_log_cosh(self, expr: Any, exp: Any = None) -> str:
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\log{power}{paren(self._print(sp.cosh(*expr.args)))}"
+
     def _print_xlogy(self, expr: Any, exp: Any = None) -> str:
         x, y = expr.args
         text = str(self._print(sp.Mul(x, sp.log(y, evaluate=False), evaluate=False)))
         return text if exp is None else f"{paren(text)}^{{{exp}}}"
 
     def _print_logsumexp(self, expr: Any, exp: Any = None) -> str:
-        below = " + ".join(f"e^{{{self._print(arg)}}}" for arg in expr.args)
+        below = " + ".join(self._print(sp.exp(arg)) for arg in expr.args)
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"\log{power}{paren(below)}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import mpmath
 import sympy as sp
 
 from symgrad.functions import ScalarFunctionBase, scalar_function, sigmoid, softplus, step
@@ -293,6 +294,42 @@ class log_sigmoid(ScalarFunctionBase):
     def at(cls, z: Any, precision: int) -> Any:
         """Return the value at a number, -softplus(-z)."""
         return -softplus.at(-z, precision)
+
+
+@scalar_function(
+    "log_cosh",
+    definition=lambda z: sp.log(sp.cosh(z)),
+    derivative=lambda z: sp.tanh(z),
+    latex=r"(\log\cosh)",
+    law="(log cosh)'(z) = sinh(z)/cosh(z) = tanh(z)",
+    kernel="""\
+def log_cosh(z):
+    # log(1 + 2 sinh^2(z/2)) near 0, |z| + log(1 + exp(-2|z|)) - log 2 elsewhere.
+    size = np.abs(z)
+    near = np.log1p(2.0 * np.sinh(0.5 * np.minimum(size, 1.0)) ** 2)
+    return np.where(size < 1.0, near, size + np.log1p(np.exp(-2.0 * size)) - 0.6931471805599453)
+""",
+    example=sp.Rational(4, 7),
+)
+class log_cosh(ScalarFunctionBase):
+    """The logarithm of the hyperbolic cosine, without overflow: a smooth absolute value.
+
+    >>> log_cosh(sp.Symbol("z", real=True)).fdiff()
+    tanh(z)
+    """
+
+    inline: ClassVar[dict[str, str]] = {
+        "numpy": "(@logaddexp@({z}, -{z}) - @log@(2.0))",
+        "math": "(abs({z}) + @log1p@(@exp@(-2*abs({z}))) - @log@(2))",
+        "mpmath": "@log1p@(2*@sinh@({z}/2)**2)",
+    }
+
+    @classmethod
+    def at(cls, z: Any, precision: int) -> Any:
+        """Return the value at a number; log(cosh(z)) as it stands loses small values."""
+        with mpmath.workprec(precision + 10):
+            value = mpmath.log1p(2 * mpmath.sinh(z._to_mpmath(precision) / 2) ** 2)
+            return sp.Float._new(value._mpf_, precision)
 
 
 @scalar_function(

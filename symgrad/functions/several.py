@@ -6,6 +6,8 @@ from typing import Any
 
 import sympy as sp
 
+from symgrad import functions
+
 #: NumPy source by the function's name in generated code.
 KERNELS = {
     "xlogy": """\
@@ -78,9 +80,9 @@ class xlogy(_OfSeveral):
 class logsumexp(_OfSeveral):
     """The logarithm of a sum of exponentials, computed without overflow.
 
-    >>> a, b = sp.symbols("a b", real=True)
-    >>> logsumexp(a, b).diff(a)
-    exp(a - logsumexp(a, b))
+    >>> a, b, c = sp.symbols("a b c", real=True)
+    >>> logsumexp(a, b).diff(a), logsumexp(a, b, c).diff(a)
+    (sigmoid(a - b), exp(a - logsumexp(a, b, c)))
     """
 
     def definition(self) -> Any:
@@ -88,8 +90,11 @@ class logsumexp(_OfSeveral):
         return sp.log(sp.Add(*map(sp.exp, self.args)))
 
     def fdiff(self, argindex: int = 1) -> Any:
-        """Return the softmax of that argument."""
-        return sp.exp(self.args[argindex - 1] - self)
+        """Return the softmax of that argument; of two it is a logistic function."""
+        own = self.args[argindex - 1]
+        if len(self.args) == 2:
+            return functions.sigmoid(2 * own - self.args[0] - self.args[1])
+        return sp.exp(own - self)
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         body = " + ".join(f"e^{{{printer._print(arg)}}}" for arg in self.args)

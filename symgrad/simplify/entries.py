@@ -44,7 +44,9 @@ def _shorter(body: Any) -> Any:
     if not interesting or trees.size(body) > LARGEST_BODY or body.has(sp.Piecewise):
         return None
     reflected = trees.rebuild(body, _reflected)
-    forms = {body, reflected, sp.expand(reflected), sp.factor_terms(sp.expand(reflected))}
+    # exp(a - b) is no product: exp(a) alone may overflow.
+    expanded = sp.expand(reflected, power_exp=False)
+    forms = {body, reflected, expanded, sp.factor_terms(expanded)}
     if any(isinstance(node, sp.Pow) and node.exp.is_negative for node in trees.postorder(body)):
         forms.add(sp.factor(sp.cancel(sp.together(reflected))))
     best = min(forms, key=lambda form: (cost(form), sp.srepr(form)))
