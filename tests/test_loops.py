@@ -162,3 +162,16 @@ def test_shapes_may_change_from_step_to_step():
     step = 1e-6 * np.eye(5)
     f = [np.sum(np.diff(given + s, 2) ** 2) - np.sum(np.diff(given - s, 2) ** 2) for s in step]
     assert np.allclose(grads["x"], np.array(f) / 2e-6, rtol=1e-6)
+
+
+def test_a_long_loop_has_short_names():
+    loss = sg.parse("h = x\nfor t in range(300): h = tanh(w * h)\nh", {"x": (), "w": ()})
+    assert len(loss.graph) == 601
+    assert max(map(len, loss.graph.defined_names)) == 4
+
+
+def test_constants_do_not_grow_without_a_name():
+    text = "h = ones((30, 30))\nfor t in range(40): h = h @ h / 30\nsum(h) * x"
+    loss = sg.parse(text)
+    assert len(loss.graph) < 200
+    assert sg.compile(loss)(x=2.0) == pytest.approx(1800.0)

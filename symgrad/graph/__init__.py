@@ -271,7 +271,7 @@ def fresh(name: str, taken: Iterable[str]) -> str:
     >>> fresh("dx", {"dx", "dx_2"})
     'dx_3'
     """
-    taken = set(taken)
+    taken = taken if isinstance(taken, (set, frozenset, dict)) else set(taken)
     if name not in taken:
         return name
     count = 2
@@ -325,14 +325,14 @@ def _operands_to_name(node: Any) -> list[Any]:
 
 
 def flatten(
-    expression: Any, taken: Iterable[str], prefix: str = "t"
+    expression: Any, taken: Iterable[str], start: int = 0
 ) -> tuple[list[Definition], Any]:
     """Name the parts of an expression that a derivative needs, and every shared part.
 
     Args:
         expression: A checked expression over inputs.
         taken: Names that are in use.
-        prefix: The letter of new names.
+        start: How many names there are of this kind: the next has the next number.
 
     Returns:
         The definitions, in order, and the expression over them.
@@ -347,7 +347,7 @@ def flatten(
     named |= {_untransposed(node) for node in nodes if uses[node] > 1 or _acts(node)}
     wanted = {node for node in named if _deserves_name(node)}
     wanted.discard(expression)
-    taken = set(taken)
+    taken = frozenset(taken)
     definitions: list[Definition] = []
     done: dict[Any, Any] = {}
     for node in nodes:
@@ -355,8 +355,8 @@ def flatten(
         if not isinstance(node, OPAQUE):
             built = trees.remade(node, [done[child] for child in trees.children(node)])
         if node in wanted:
-            symbol = symbol_like(_next_name(prefix, len(definitions), taken), shape_of(built))
-            taken.add(name_of(symbol))
+            start = _next_number(start, taken)
+            symbol = symbol_like(f"t{start}", shape_of(built))
             definitions.append((symbol, built))
             built = symbol
         done[node] = built
@@ -374,11 +374,12 @@ def _below(node: Any) -> tuple[Any, ...]:
     return () if isinstance(node, OPAQUE) else trees.children(node)
 
 
-def _next_name(prefix: str, count: int, taken: set[str]) -> str:
-    # A name and its form with an underscore print alike.
-    while not taken.isdisjoint({f"{prefix}{count + 1}", f"{prefix}_{count + 1}"}):
-        prefix = chr(ord(prefix) - 1) if len(prefix) == 1 and prefix > "a" else f"{prefix}t"
-    return f"{prefix}{count + 1}"
+def _next_number(number: int, taken: frozenset[str]) -> int:
+    """Return the next number with which `t` is no name yet, nor prints like one."""
+    number += 1
+    while not taken.isdisjoint({f"t{number}", f"t_{number}"}):
+        number += 1
+    return number
 
 
 def _acts(node: Any) -> bool:

@@ -105,6 +105,11 @@ class _Reading:
     labels: dict[str, Label] = field(default_factory=dict)
     introduced: set[str] = field(default_factory=set)
     names_of_scalars: dict[Any, Any] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Note the names of the inputs and of the sizes."""
+        self.taken |= {*self.declared, *_sizes(self.declared.values())}
 
     def formula(self, assumptions: Mapping[Any, Any], parameters: Iterable[Any]) -> Formula:
         """Read all statements; the last one is the formula."""
@@ -129,7 +134,7 @@ class _Reading:
                 versions.next(own, ())
                 evaluator.scope[own] = value
                 continue
-            name = versions.next(own, self._names()) if token else own
+            name = versions.next(own, self.taken) if token else own
             try:
                 evaluator.scope[own] = self._define(name, value)
             except SymgradError as error:
@@ -150,16 +155,13 @@ class _Reading:
             if not self.scalars or name in TAKEN:
                 return None
             self.declared[name] = declare(name, (), words.get(name, ()))
+            self.taken.add(name)
             return Value(self.declared[name].symbol)
 
         return found
 
     def _fresh(self, name: str) -> str:
-        return graphs.fresh(name, self._names())
-
-    def _names(self) -> set[str]:
-        sizes = _sizes(self.declared.values())
-        return {*self.declared, *sizes, *(name_of(s) for s, _ in self.definitions)}
+        return graphs.fresh(name, self.taken)
 
     def _checked(self, token: Token, versions: Versions) -> str:
         name = token.text
@@ -168,7 +170,7 @@ class _Reading:
             raise located(self.text, token.start, message)
         if name in self.declared or name in _sizes(self.declared.values()):
             raise located(self.text, token.start, f"`{name}` is an input; define another name")
-        if name in self._names() and name not in versions.numbers:
+        if name in self.taken and name not in versions.numbers:
             raise located(self.text, token.start, f"`{name}` is defined already")
         return name
 
@@ -179,11 +181,13 @@ class _Reading:
         last = self._flattened(expression, name)
         symbol = graphs.symbol_like(name, shape_of(expression))
         self.definitions.append((symbol, last))
+        self.taken.add(name)
         self.labels[name] = Label(rank=value.rank)
         return Value(symbol, value.rank)
 
     def _flattened(self, expression: Any, name: str) -> Any:
-        parts, last = graphs.flatten(expression, {*self._names(), name})
+        parts, last = graphs.flatten(expression, self.taken | {name}, len(self.introduced))
+        self.taken |= {name_of(symbol) for symbol, _ in parts}
         self.introduced |= {name_of(symbol) for symbol, _ in parts}
         self.definitions += parts
         return last
@@ -198,12 +202,13 @@ class _Reading:
             symbol = graphs.symbol_like(self._next_scalar(), ())
             self.introduced.add(name_of(symbol))
             self.definitions.append((symbol, last))
+            self.taken.add(name_of(symbol))
             self.names_of_scalars[expression] = symbol
         return Value(self.names_of_scalars[expression])
 
     def _next_scalar(self) -> str:
         count = len(self.names_of_scalars) + 1
-        while f"s{count}" in self._names():
+        while f"s{count}" in self.taken:
             count += 1
         return f"s{count}"
 

@@ -16,7 +16,7 @@ from symgrad.reading.text.values import Value, number
 from symgrad.reading.text.words import as_value
 
 #: Texts in which loops carry out more statements are not read.
-MOST_STATEMENTS = 5_000
+MOST_STATEMENTS = 2_000
 
 
 def carried_out(read: Iterable[Statement | Loop], evaluator: Evaluator) -> Iterator[Statement]:
@@ -115,12 +115,10 @@ class Versions:
 
 
 def needs_no_name(value: Value) -> bool:
-    """Tell whether a value stands where it is used: a name, or what has no variables but sizes.
+    """Tell whether a value stands where it is used: a name, a number, zeros, ones, the identity.
 
     >>> needs_no_name(number(3))
     True
     """
-    symbols = value.node.free_symbols
-    if value.node.is_Symbol or isinstance(value.node, sp.MatrixSymbol):
-        return True
-    return all(symbol.is_Symbol and symbol.is_integer for symbol in symbols)
+    constants = (sp.MatrixSymbol, sp.ZeroMatrix, sp.OneMatrix, sp.Identity)
+    return bool(value.node.is_Symbol or value.node.is_Number or isinstance(value.node, constants))
