@@ -15,8 +15,8 @@ from symgrad.algebra import (
     sum_entries,
     sum_rows,
 )
-from symgrad.backends.numpy import CompiledFunction, compile
-from symgrad.confirmation import derive, gradient
+from symgrad.backends.numpy import CompiledFunction
+from symgrad.confirmation import compile, derive, gradient
 from symgrad.derivation import Adjoint, Contribution, Derivation, Rule, Step
 from symgrad.errors import (
     DataError,

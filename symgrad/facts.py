@@ -19,7 +19,8 @@ def sum_axis(variable: Variable) -> int | None:
     if not variable.shape:
         return None
     if "entries sum to one" in words:
-        return 0 if variable.inside[1] == 1 else 1
+        rows, columns = variable.inside
+        return 0 if columns == 1 else 1 if rows == 1 else None
     if {"rows sum to one", "one-hot"} & words:
         return 0 if len(variable.shape) == 1 else 1
     return None

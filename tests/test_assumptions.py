@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad import confirmation
 from symgrad.gradient import Gradient
 from symgrad.gradient import gradient as unchecked
 from symgrad.simplify import facts_of, simplified
+from symgrad.verification.oracle import difference
 
 RANDOM = np.random.default_rng(5)
 SQUARE = {"A": ("n", "n"), "B": ("n", "n"), "x": "n", "y": "n"}
@@ -60,7 +60,7 @@ def test_gradients_use_what_is_known_and_stay_right(text, words, by, shown):
     loss = declared(text, words)
     plain = declared(text, [])
     made = arrays_of(loss, words)
-    assert confirmation.difference(unchecked(loss, [by])) is None
+    assert difference(unchecked(loss, [by])) is None
     known, free = (sg.compile(f, wrt=[by])(**made)[1][by] for f in (loss, plain))
     assert np.allclose(known, free, rtol=1e-10, atol=1e-12)
     printed, longer = (sg.gradient(f, by).latex() for f in (loss, plain))
@@ -140,7 +140,7 @@ def test_structured_needs_a_symmetric_variable():
 @pytest.mark.parametrize("text", STRUCTURED)
 def test_a_wrong_structured_gradient_is_found(text):
     derived = unchecked(declared(text, "symmetric"), ["A"], structured=True)
-    assert confirmation.difference(derived) is None
+    assert difference(derived) is None
     formula = derived["A"]
     pairs = [
         (symbol, sg.algebra.scale(2, value) if symbol == formula.output else value)
@@ -152,7 +152,7 @@ def test_a_wrong_structured_gradient_is_found(text):
         {"A": replace(formula, graph=wrong)},
         replace(derived.derivation, result=wrong),
     )
-    assert confirmation.difference(broken) == "A"
+    assert difference(broken) == "A"
 
 
 def test_what_was_used_is_not_differentiated_by():
@@ -197,3 +197,53 @@ def test_the_command_line_has_it(capsys):
     assert "nabla" in capsys.readouterr().out
     assert main(words) == 0
     assert "nabla" not in capsys.readouterr().out
+
+
+def test_arrays_must_be_what_was_used_of_them():
+    loss = declared("x @ A @ x", "symmetric")
+    crooked = np.array([[1.0, 2.0], [0.0, 3.0]])
+    by_x = sg.compile(loss, wrt=["x"])
+    with pytest.raises(sg.DataError, match="declared symmetric"):
+        by_x(A=crooked, x=np.ones(2))
+    # The value uses nothing of it, nor does the gradient by A.
+    assert sg.compile(loss, wrt=["A"])(A=crooked, x=np.ones(2))[0] == 6
+    positive = sg.parse("sum(abs(x))", {"x": 2}, {"x": "positive"})
+    for wrt in (None, ["x"]):
+        with pytest.raises(sg.DataError, match="declared positive"):
+            sg.compile(positive, wrt=wrt)(x=np.array([1.0, -2.0]))
+    turned = declared("x @ A.T @ A @ x", "orthogonal")
+    with pytest.raises(sg.DataError, match="declared orthogonal"):
+        sg.compile(turned, wrt=["x"])(A=crooked, x=np.ones(2))
+
+
+def test_descent_out_of_the_range_stops_and_keeps_what_it_has():
+    loss = sg.parse("sum(abs(w) * x)", {"w": 2, "x": 2}, {"w": "positive"})
+    start = {"w": np.array([0.3, 0.5])}
+    with pytest.raises(sg.DivergenceError, match="declared positive") as caught:
+        sg.train(loss, {"x": np.ones(2)}, start=start, learning_rate=0.1, epochs=10)
+    assert len(caught.value.fit.losses) == 3
+
+
+def test_orthonormal_columns_are_compared_at_sizes_that_allow_them():
+    loss = sg.parse("x @ U.T @ U @ y", {"U": ("n", "k"), "x": "k", "y": "k"}, {"U": "orthogonal"})
+    assert sg.verify(loss, "x", "U.T @ U @ y").status == "proved"
+    assert sg.verify(loss, "x", "y").status == "proved"
+    assert sg.verify(loss, "x", "2 * y").status == "refuted"
+    assert sg.gradient(loss, "x").sympy == loss.inputs["y"].symbol
+    known = sg.parse(
+        "sum((Q @ x - y)**2)", {"Q": ("m", "n"), "x": "n", "y": "m"}, {"Q": "orthogonal"}
+    )
+    assert sg.verify(known, "x", "2 * (x - Q.T @ y)").status == "proved"
+
+
+def test_entries_that_sum_to_one_are_not_rows_that_do():
+    shapes = {"X": (2, 2), "Y": (2, 2)}
+    loss = sg.parse("-sum(Y * log(softmax(X, axis=1)))", shapes, {"Y": "entries sum to one"})
+    assert sg.verify(loss, "X", "softmax(X, axis=1) - Y").status == "refuted"
+    right = "softmax(X, axis=1) * sum(Y, axis=1, keepdims=True) - Y"
+    assert sg.verify(loss, "X", right).status == "proved"
+    assert sg.gradient(loss, "X").shape == (2, 2)
+    value = sg.compile(loss)(X=np.ones((2, 2)), Y=np.full((2, 2), 0.25))
+    assert value == pytest.approx(np.log(2))
+    with pytest.raises(sg.DataError, match="sum to one"):
+        sg.compile(loss)(X=np.ones((2, 2)), Y=np.full((2, 2), 0.5))

@@ -101,6 +101,12 @@ def test_the_last_line_is_the_claim():
     assert sg.verify(loss, "w", "g = 2; g = 3; r = g * w**2").status == "proved"
 
 
+def test_a_claim_may_end_without_a_name():
+    loss = sg.parse("sum((X @ w - y)**2)", {"X": ("n", 3), "w": 3, "y": "n"})
+    assert sg.verify(loss, "w", "r = X @ w - y\n2 * X.T @ r").status == "proved"
+    assert sg.verify(loss, "w", "r = X @ w - y; X.T @ r").status == "refuted"
+
+
 #: A text, and what it is without its loop.
 SAME = {
     "s = 0\nfor i in range(3): s += x[i] * y[i]\ns": "x @ y",
@@ -126,6 +132,7 @@ def test_loops_are_what_they_repeat(text):
 
 #: Texts that are no formulas: what the error says.
 REFUSED = {
+    "for": "expected a name",
     "for t in range(3): h = x": "a loop has no value",
     "for t in range(3): x\nx": "without a name",
     "for x in range(3): h = 1\nh": "means something",

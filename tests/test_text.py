@@ -3,6 +3,7 @@
 import ast
 import os
 import random
+import re
 import time
 from dataclasses import replace
 
@@ -406,8 +407,7 @@ def test_errors_point_at_the_column(text):
 def test_bad_declarations():
     with pytest.raises(sg.OptionError, match="has a meaning"):
         sg.parse("exp + 1", {"exp": ()})
-    with pytest.raises(sg.OptionError, match="size"):
-        sg.parse("m * 2", {"n": "m"})
+    assert list(sg.parse("m * 2", {"n": "m"}).inputs) == ["n"]  # which tells m
     with pytest.raises(sg.OptionError, match="name of an input and of a size"):
         sg.parse("sum(n)", {"n": "n"})
     with pytest.raises(sg.OptionError, match="unknown parameter"):
@@ -747,3 +747,204 @@ def test_structured_variables_are_checked_where_they_lie():
     words = {"S": "positive definite", "P": "rows sum to one", "Q": "orthogonal"}
     loss = sg.parse("logdet(S) + x @ inv(S) @ x - sum(log(P @ Q))", shapes, words)
     assert set(sg.gradient(loss, ["S", "x", "P", "Q"])) == {"S", "x", "P", "Q"}
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda loss, by: sg.compile(loss, wrt=[by]),
+        lambda loss, by: sg.verify(loss, by, f"0 * {by}"),
+        lambda loss, by: sg.train(loss, {}, start={by: ARRAYS[by]}, learning_rate=0.1, epochs=1),
+    ],
+    ids=["compile", "verify", "train"],
+)
+def test_every_verb_compares_what_is_read_from_text(monkeypatch, verb):
+    loss = sg.parse("sum(x[1:]**2)", {"x": 3})
+    verb(loss, "x")
+    monkeypatch.setitem(rules.RULES, Slice, wrong_rule(Slice))
+    with pytest.raises(sg.UnsupportedError, match="does not agree with the oracle"):
+        verb(loss, "x")
+
+
+#: Functions of two arrays, both the same.
+TWICE = [
+    "convolve(x, x) @ ones(5)",
+    "convolve(convolve(x, x), x)[2]",
+    "sum(kron(A, A))",
+    "sum(kron(x, x)**2)",
+    "sum(toeplitz(x, x) * A)",
+    "sum(concatenate([A, A], axis=1)**2)",
+    "sum(stack([x, x]) @ x)",
+    "x @ solve(S + outer(x, x), x)",
+    "sum(A @ A @ A)",
+    "sum(outer(x, x) * A)",
+    "sum(maximum(x, x))",
+    "sum(where(x > x, x, x * x))",
+    'einsum("ij,jk,ki", A, A, A)',
+    "sum(A ** A)",
+    "sum(block([[A, A], [A, A]])[1:, 2:])",
+]
+
+
+@pytest.mark.parametrize("text", TWICE)
+def test_an_array_may_stand_in_two_places(text):
+    name = "A" if "A" in text else "x"
+    arrays = {**ARRAYS, "A": np.abs(ARRAYS["A"]) + 0.3}
+    loss = sg.parse(text, SHAPES)
+    value, grads = sg.compile(loss, wrt=[name])(**{n: arrays[n] for n in loss.inputs})
+    assert np.isclose(value, by_numpy(text, arrays))
+    direction = RANDOM.normal(size=arrays[name].shape)
+    step = 1e-6
+    ahead, behind = (
+        by_numpy(text, {**arrays, name: arrays[name] + s * step * direction}) for s in (1, -1)
+    )
+    assert np.isclose(np.sum(grads[name] * direction), (ahead - behind) / (2 * step), rtol=1e-6)
+
+
+#: Texts with named sizes, the arrays, and what the sizes must be.
+TOO_SMALL = {
+    "sum(X[-3:, 1:]**2)": ({"X": ("n", 3)}, {"X": (2, 3)}, "n - 3 >= 0"),
+    "y[-2]": ({"y": "n"}, {"y": (1,)}, "n - 2 >= 0"),
+    "sum(y[:3]**2)": ({"y": "n"}, {"y": (2,)}, "n - 3 >= 0"),
+    "X[2, 0]": ({"X": ("m", "n")}, {"X": (2, 2)}, "m - 3 >= 0"),
+    "sum(roll(y, -3) * y)": ({"y": "n"}, {"y": (2,)}, "n - "),
+    "sum(roll(y, 7) * y)": ({"y": "n"}, {"y": (3,)}, "n - "),
+    "sum(diff(y, 2))": ({"y": "n"}, {"y": (2,)}, "n - 3 >= 0"),
+}
+
+
+@pytest.mark.parametrize("text", TOO_SMALL)
+def test_arrays_must_be_large_enough_for_slices(text, tmp_path):
+    shapes, sizes, said = TOO_SMALL[text]
+    loss = sg.parse(text, shapes)
+    function = sg.compile(loss, wrt=list(shapes))
+    with pytest.raises(sg.ShapeError, match=said):
+        function(**{name: np.ones(size) for name, size in sizes.items()})
+    large = {name: np.arange(1.0, 1 + 9 * 9).reshape(9, 9) for name in sizes}
+    large = {n: a[:, :3] if shapes[n] == ("n", 3) else a for n, a in large.items()}
+    large = {n: a[:, 0] if isinstance(shapes[n], str) else a for n, a in large.items()}
+    assert np.isclose(function(**large)[0], by_numpy(text, large))
+    function.save(tmp_path / "saved.py")
+    assert "raise ValueError" in (tmp_path / "saved.py").read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(outer(x, y).T @ (A @ x))",
+        "sum(outer(x, y) @ A @ y)",
+        "sum(outer(x, y).T @ outer(y, x) @ y)",
+        "sum((y @ C) * (R @ x))",
+        "sum(outer(x, y) @ C @ R @ A)",
+        "sum(R @ A @ C) + sum(C @ R @ x)",
+        "sum(outer(y @ C, x @ R.T)) * x[0]",
+    ],
+)
+def test_single_columns_beside_1d_arrays(text):
+    shapes = {"x": "n", "y": "n", "A": ("n", "n"), "C": ("n", 1), "R": (1, "n")}
+    sizes = {"x": 3, "y": 3, "A": (3, 3), "C": (3, 1), "R": (1, 3)}
+    arrays = {name: RANDOM.normal(size=size) for name, size in sizes.items()}
+    loss = sg.parse(text, shapes)
+    names = list(loss.inputs)
+    value, grads = sg.compile(loss, wrt=names)(**{n: arrays[n] for n in names})
+    assert np.isclose(value, by_numpy(text, arrays))
+    for name in names:
+        move = 1e-6 * RANDOM.normal(size=arrays[name].shape)
+        ahead, behind = (by_numpy(text, {**arrays, name: arrays[name] + s * move}) for s in (1, -1))
+        assert np.isclose(np.sum(grads[name] * move), (ahead - behind) / 2, rtol=1e-5), name
+
+
+@pytest.mark.parametrize("text", ["x ^ 2", "~x", "x & 1", "x | y", "x and y", "not x"])
+def test_numbers_are_no_conditions(text):
+    with pytest.raises(sg.UnsupportedError, match="works on conditions"):
+        sg.parse(text)
+    if text == "x ^ 2":
+        with pytest.raises(sg.UnsupportedError, match=r"power is `\*\*`"):
+            sg.parse(text)
+
+
+#: Declarations that no array can meet, or that are none.
+IMPOSSIBLE = [
+    ({"a": (2, 3)}, {"a": "symmetric"}),
+    ({"a": ("m", "n")}, {"a": "positive definite"}),
+    ({"a": "n"}, {"a": "symmetric"}),
+    ({"a": ()}, {"a": "invertible"}),
+    ({"a": (2, 3)}, {"a": "orthogonal"}),
+    ({"a": ("n", "n")}, {"a": ["symmetric", "orthogonal"]}),
+    ({"a": ("n", "n")}, {"a": ["symmetric", "rows sum to one"]}),
+    ({"a": None}, None),
+    ({"a": 2.5}, None),
+    ({"a": True}, None),
+    ([("a", 3)], None),
+    ({"a": 3}, {"a": None}),
+    ({"a": 3}, {"a": 3}),
+    ({"a": 3}, "positive"),
+    ({"a": 3, "1x": 2}, None),
+    ({"a": 3, "x y": 2}, None),
+    ({"a": 3, "": 2}, None),
+]
+
+
+@pytest.mark.parametrize(("shapes", "words"), IMPOSSIBLE, ids=str)
+def test_what_cannot_be_declared(shapes, words):
+    with pytest.raises((sg.OptionError, sg.ShapeError)):
+        sg.parse("sum(a**2)", shapes, words)
+
+
+def test_what_cancels_tells_the_sizes_still():
+    loss = sg.parse("sum(A - A) + n", {"A": ("n", "n")})
+    assert sg.compile(loss)(A=np.ones((4, 4))) == 4
+
+
+def test_a_second_gradient_keeps_the_rank():
+    loss = sg.parse("x @ S @ x", {"S": ("n", "n"), "x": "n"})
+    second = sg.gradient(sg.gradient(loss, "x")[0], "x")
+    assert second.shape == ("n",)
+    assert sg.compile(second)(S=np.eye(3)).shape == (3,)
+
+
+#: Texts whose brackets tell what they mean: part of the printed formula, or of a gradient.
+BRACKETS = [
+    ("x @ (y / (x * t))", None, r"y \oslash (t x)"),
+    ("sum(x / (x * y))", None, r"x \oslash (x \odot y)"),
+    ("sum(x / (x / y))", None, r"x \oslash (x \oslash y)"),
+    ("sum((A @ x) / y)", "A", r"(1 \oslash y) x^{\top}"),
+    ("sum((A @ x) / y)", "x", r"A^{\top} (1 \oslash y)"),
+    ("sum((A @ A) / (A - S))", "S", r"= (A A) \oslash (A - S)^{\odot 2}"),
+    ("sum(x * y / (x + y))", "x", r"- (x \odot y) \oslash (x + y)^{\odot 2}"),
+    ("sum((x - y)**(x - t))", None, r"^{\odot (x - t"),
+    ("inv(A)[0, 0]", "A", r"\left[1\right]^{1, 1}"),
+    ("sum(expm(A) * exp(A))", None, r"e^{A} \odot \exp(A)"),
+    ("(x @ y) * x @ A @ y", "A", r"(x^{\top} y) x y^{\top}"),
+    ("(A @ x - y) @ (A @ x - y)", "x", r"2 A^{\top} (A x - y)"),
+    ("trace((A @ S - X @ X.T) @ (A @ S - X @ X.T).T)", "A", r"2 (A S - X X^{\top}) S^{\top}"),
+    ("norm(x)**3", "x", r"3 \left\lVert x \right\rVert x"),
+    ("sum(prod(X, axis=0)**2)", "X", r"\operatorname{others}_{i}"),
+]
+
+
+@pytest.mark.parametrize(("text", "by", "part"), BRACKETS)
+def test_what_is_printed_has_its_brackets(text, by, part):
+    loss = sg.parse(text, SHAPES)
+    assert part in (loss if by is None else sg.gradient(loss, by)).latex()
+
+
+def test_an_entry_and_a_variable_of_the_same_look():
+    text = sg.parse("A12 * A[0, 1]", {"A": (3, 3), "A12": ()}).latex()
+    assert text == "L = A_{12} A_{1,2}"
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ("roll(x, 1) @ (x - y)", "x"),
+        ("inv(A)[0, 0] + (A * S).T[0, 1]", "A"),
+        ("sum(prod(X, axis=0)**2)", "X"),
+        ("sum(diff(x, 2)**2) + eigvalsh(A[:2, :2])[0]", "x"),
+        ("q = x * x; q = q * q; flip(q) @ q", "x"),
+        ("norm(A, 2)", "A"),
+    ],
+)
+def test_no_name_has_two_subscripts(text, by):
+    printed = sg.derive(sg.parse(text, SHAPES), by).latex(document=False)
+    assert not re.search(r"_\{[^{}]*\}_", printed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,21 +24,23 @@ class Slot:
         sizes: The declared sizes: integers, names, or SymPy expressions of names.
         lead: 1 where the samples are on an additional first axis, else 0.
         stacked: Whether the source holds every value as a stack of matrices.
+        facts: What is declared of the values, and was used: words that the arrays must keep.
     """
 
     variable: Variable
     sizes: tuple[Any, ...]
     lead: int
     stacked: bool
+    facts: tuple[str, ...] = ()
 
     @staticmethod
-    def of(variable: Variable, batched: bool, form: str) -> Slot:
+    def of(variable: Variable, batched: bool, form: str, facts: Iterable[str] = ()) -> Slot:
         """Read a declaration."""
         sizes = tuple(
             int(size) if size.is_Integer else size.name if size.is_Symbol else size
             for size in variable.sizes
         )
-        return Slot(variable, sizes, int(batched), form == "stacked")
+        return Slot(variable, sizes, int(batched), form == "stacked", tuple(facts))
 
     def fitted(self, array: Any, sizes: dict[str, int]) -> Any:
         """Check an array against the declaration and bring it to the rank used inside."""
@@ -122,6 +124,9 @@ class Call:
         if 0 in counts.values() or 0 in sizes.values():
             raise _empty(arrays, slots)
         _check_distributions(slots, arrays)
+        for name, slot in slots.items():
+            for word in slot.facts:
+                check_fact(name, word, arrays[name])
         if len(set(counts.values())) > 1:
             said = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
             raise ShapeError(f"the numbers of samples differ: {said}")
@@ -149,6 +154,12 @@ def _check_distributions(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -
         axis = sum_axis(slot.variable)
         if axis is not None or "in [0,1]" in slot.variable.assumptions:
             _check_bounds(f"`{name}`", arrays[name])
+        if (
+            axis is None
+            and slot.variable.shape
+            and "entries sum to one" in slot.variable.assumptions
+        ):
+            _check_sums(f"the entries of `{name}`", arrays[name].sum(axis=(-2, -1)))
         if axis is not None:
             given = arrays[name]
             rank = given.ndim - slot.lead
@@ -158,6 +169,44 @@ def _check_distributions(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -
     for group in sums_of_scalars(slot.variable for slot in slots.values()):
         said = " + ".join(f"`{v.name}`" for v in group)
         _check_sums(said, sum(arrays[v.name] for v in group))
+
+
+#: How far a matrix may be from its transpose, or Q'Q from I, beside its largest entry.
+STRUCTURE_TOLERANCE = 1e-5
+
+
+def _off_symmetry(array: Any) -> Any:
+    return np.max(np.abs(array - np.swapaxes(array, -1, -2)))
+
+
+def _off_orthonormality(array: Any) -> Any:
+    return np.max(np.abs(np.swapaxes(array, -1, -2) @ array - np.eye(array.shape[-1])))
+
+
+#: What arrays must keep, by the word: how far off they are, and beside what that is measured.
+OFF: dict[str, Callable[[Any], Any]] = {
+    "symmetric": lambda a: _off_symmetry(a) / (np.max(np.abs(a)) or 1.0) - STRUCTURE_TOLERANCE,
+    "positive definite": lambda a: (
+        _off_symmetry(a) / (np.max(np.abs(a)) or 1.0) - STRUCTURE_TOLERANCE
+    ),
+    "orthogonal": lambda a: _off_orthonormality(a) - STRUCTURE_TOLERANCE,
+    "positive": lambda a: -np.min(a),
+    "in (0,1)": lambda a: max(-np.min(a), np.max(a) - 1.0),
+    "integer": lambda a: np.max(np.abs(a - np.round(a))),
+}
+
+
+def check_fact(name: str, word: str, array: Any) -> None:
+    """Check that an array is what it is declared to be.
+
+    Raises:
+        DataError: It is not.
+    """
+    if array.size and OFF[word](array) > 0:
+        raise DataError(
+            f"`{name}` is declared {word}, and the formula makes use of that; the array given is "
+            "not. Declare it without the word, or give other values"
+        )
 
 
 def _check_bounds(what: str, array: Any) -> None:

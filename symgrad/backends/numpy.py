@@ -20,12 +20,20 @@ from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.backends.arguments import FLOAT, Call, Slot, evaluated
 from symgrad.backends.program import Program, program
-from symgrad.errors import DataError, OptionError, checks_options, listed, unknown
+from symgrad.errors import (
+    DataError,
+    OptionError,
+    ShapeError,
+    checks_options,
+    listed,
+    unknown,
+)
 from symgrad.files import write
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
 from symgrad.graph import Graph
 from symgrad.graph.layouts import SCALAR, held_shape, layouts
+from symgrad.graph.requirements import requirements
 from symgrad.shapes import Variable, name_of
 
 BACKENDS = ("numpy",)
@@ -86,6 +94,7 @@ class CompiledFunction:
             )
         plan = self._plan
         call = Call.of(plan.slots, {**(arrays or {}), **named}, plan.dtype)
+        plan.check_sizes(call)
         try:
             return plan.presented(call, self._evaluate(call))
         except np.linalg.LinAlgError as error:
@@ -144,6 +153,11 @@ def _looped(plan: _Plan, function: Callable[..., Any], call: Call) -> list[Any]:
     return [np.stack([np.asarray(row[j]) for row in rows]) for j in range(len(plan.outputs))]
 
 
+#: Words that are used in gradients, and words that are used in values, too.
+TIED = ("symmetric", "positive definite", "orthogonal")
+RANGES = ("positive", "in (0,1)", "integer")
+
+
 @dataclass(frozen=True)
 class _Plan:
     """What a compiled function needs to know to take arguments and give results.
@@ -177,12 +191,42 @@ class _Plan:
     def slots(self) -> dict[str, Slot]:
         """What every input must look like."""
         form = self.program.form
-        return {v.name: Slot.of(v, v.name in self.batch, form) for v in self.graph.inputs}
+        return {
+            v.name: Slot.of(v, v.name in self.batch, form, self._facts(v))
+            for v in self.graph.inputs
+        }
+
+    def _facts(self, variable: Variable) -> list[str]:
+        """Return what the formula uses of a variable: its arrays are checked for that."""
+        tied = {name for label in self.graph.labels.values() for name in label.tied}
+        wanted = [*TIED * (variable.name in tied), *RANGES]
+        return [word for word in variable.assumptions if word in wanted]
 
     @property
     def form_is_scalar(self) -> bool:
         """Whether the one output is a number for every sample."""
         return self.layouts[self.outputs[0]] == SCALAR
+
+    @cached_property
+    def requirements(self) -> tuple[Any, ...]:
+        """What the sizes must be, so that slices lie inside of arrays."""
+        return requirements(self.graph)
+
+    def check_sizes(self, call: Call) -> None:
+        """Refuse arrays that are too small.
+
+        Raises:
+            ShapeError: A slice or an entry lies outside.
+        """
+        for size in self.requirements:
+            if evaluated(size, call.sizes) < 0:
+                known = ", ".join(
+                    f"{s} = {call.sizes[str(s)]}" for s in sorted(size.free_symbols, key=str)
+                )
+                raise ShapeError(
+                    f"the formula takes entries that arrays with {known} do not have; it needs "
+                    f"{size} >= 0"
+                )
 
     def presented(self, call: Call, values: list[Any]) -> Any:
         """Put raw values into the shapes and containers that users get."""

@@ -108,6 +108,9 @@ class Emitter(IndexedEmitter):
 
     def _chain(self, factors: list[Any]) -> Code:
         codes = [self._exact(factor) for factor in factors]
+        if any(code.layout in (COLUMN, ROW) for code in codes):
+            # A matrix of one column beside 1-D arrays is one, too: y' X z' would lose an axis.
+            codes = [self._thin(*pair) for pair in zip(factors, codes, strict=True)]
         sizes = [_guess(factors[0].shape[0]), *(_guess(f.shape[1]) for f in factors)]
         return self._bracketed(codes, cheapest_order(sizes))
 
@@ -118,6 +121,16 @@ class Emitter(IndexedEmitter):
             return code
         # What stands for a whole matrix until it is broadcast is that matrix in a product.
         return Code(self.as_layout(expr, FULL), ATOM, FULL)
+
+    def _thin(self, factor: Any, code: Code) -> Code:
+        """Hold a single column, or a single row, of two axes as a 1-D array."""
+        single = [size == 1 for size in factor.shape]
+        if code.layout != FULL or not any(single):
+            return code
+        if all(single):
+            return Code(f"{code.within(ATOM)}[0, 0]", ATOM, SCALAR)
+        place, layout = ("[:, 0]", COLUMN) if single[1] else ("[0]", ROW)
+        return Code(f"{code.within(ATOM)}{place}", ATOM, layout)
 
     def _bracketed(self, codes: list[Code], order: Any) -> Code:
         if isinstance(order, int):

@@ -16,6 +16,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.functions import several, special
 from symgrad.graph import Graph
 from symgrad.graph.layouts import layouts
+from symgrad.graph.requirements import requirements
 from symgrad.shapes import Variable, name_of
 from symgrad.softmax import KERNELS
 
@@ -101,12 +102,16 @@ def _generated(
         for symbol, expression in made.definitions
     ]
     returned = ", ".join(chosen[name_of(symbol)] for symbol in outputs)
+    guards = [
+        f'if {emitter.text(size)} < 0: raise ValueError("the sizes must fulfil {size} >= 0")'
+        for size in requirements(made)
+    ]
     sizes = [
         f"{chosen[str(size)]} = {_size_source(size, made.inputs, chosen, form)}"
         for size in made.sizes
         if size in emitter.used
     ]
-    body = "\n".join(f"    {line}" for line in [*sizes, *statements, f"return {returned}"])
+    body = "\n".join(f"    {line}" for line in [*sizes, *guards, *statements, f"return {returned}"])
     arguments = {v.name: chosen[v.name] for v in made.inputs}
     quiet = BRANCHES if emitter.branching else ""
     source = f"{quiet}def {name}({', '.join(arguments.values())}):\n{body}\n"

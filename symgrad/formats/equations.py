@@ -22,10 +22,11 @@ from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.formats.printer import Printer
 from symgrad.graph import SYMMETRIC, Graph
 from symgrad.matrices import Elementwise
+from symgrad.operations.along import CumulativeSum, OthersProduct
 from symgrad.operations.linear import Kronecker, KroneckerBlocks, PseudoInverse
-from symgrad.operations.parts import Placed, Slice
-from symgrad.operations.sequences import Convolution
-from symgrad.operations.spectral import Eigenvalues, Exponential, ExponentialSlope
+from symgrad.operations.parts import Placed, Reshaped, Slice, Triangle
+from symgrad.operations.sequences import Convolution, DiagonalSums
+from symgrad.operations.spectral import Cholesky, Eigenvalues, Exponential, ExponentialSlope
 from symgrad.shapes import name_of
 from symgrad.softmax import Softmax
 
@@ -261,14 +262,22 @@ HEADS = {
     "entries.",
     sp.KroneckerDelta: r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
     Kronecker: r"$\otimes$ is the Kronecker product.",
-    KroneckerBlocks: r"$(A \otimes \cdot)^{\ast}$ is the transpose of $B \mapsto A \otimes B$.",
+    KroneckerBlocks: r"$(A \otimes \cdot)^{\ast}$ is the transpose of $B \mapsto A \otimes B$, and "
+    r"$(\cdot \otimes B)^{\ast}$ that of $A \mapsto A \otimes B$.",
     Slice: r"Rows and columns are counted from 1.",
     Placed: r"$[A]^{r, c}$ is $A$ at the rows $r$ and the columns $c$, and 0 elsewhere.",
     PseudoInverse: r"$A^{+}$ is the pseudo-inverse.",
     Eigenvalues: r"$\lambda(A)$ are the eigenvalues, and $V(A)$ the eigenvectors as columns.",
-    Exponential: r"$\exp(A)$ of a square matrix is the matrix exponential.",
-    ExponentialSlope: r"$\mathrm{D}\exp(A)[E]$ is its derivative in the direction $E$.",
+    Exponential: r"$e^{A}$ of a square matrix is the matrix exponential.",
+    ExponentialSlope: r"$\mathrm{D}e^{A}[E]$ is the derivative of $e^{A}$ in the direction $E$.",
     Convolution: r"$\ast$ is the convolution.",
+    Cholesky: r"$\operatorname{chol}(A)$ is the lower triangular $L$ with $L L^{\top} = A$.",
+    OthersProduct: r"$\operatorname{others}$ has, for every entry, the product of the others.",
+    CumulativeSum: r"$\operatorname{cumsum}$ has running sums; with an arrow from the other end.",
+    DiagonalSums: r"$\operatorname{diagsums}$ has the sums along diagonals, from the upper right.",
+    Reshaped: r"$\operatorname{reshape}$ keeps the entries in the order of rows.",
+    Triangle: r"$\operatorname{tril}$ and $\operatorname{triu}$ keep a triangle of a matrix.",
+    sp.polygamma: r"$\psi$ is the derivative of $\log \Gamma$, $\psi^{(n)}$ its $n$-th derivative.",
 }
 
 

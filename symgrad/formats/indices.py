@@ -133,7 +133,10 @@ class Indices(LatexPrinter):
         elif "_" in name:
             name = f"({name})"  # two subscripts would not compile
         comma = "," if any(len(text) > 1 for text in shown) else ""
-        return f"{name}_{{{comma.join(shown)}}}"
+        text = f"{name}_{{{comma.join(shown)}}}"
+        if len(shown) > 1 and text in self.names.values():  # a variable is called so
+            text = f"{name}_{{{','.join(shown)}}}"
+        return text
 
 
 def _free(wanted: str, used: set[str]) -> str:

@@ -85,7 +85,7 @@ class Nodes:
         return r"\mathbf{0}"
 
     def _print_Identity(self, expr: Any) -> str:
-        return "I"
+        return "1" if expr.shape[0] == 1 else "I"
 
     def _print_UnitMatrix(self, expr: Any) -> str:
         i, j = (self._print(index + 1) for index in expr.args[2:])

@@ -96,6 +96,18 @@ def inverted(matrix: Any) -> Any:
     return None
 
 
+def is_product(shown: Any) -> bool:
+    """Tell whether something is printed with a sign of an entrywise product or quotient.
+
+    >>> is_product(sp.HadamardProduct(sp.MatrixSymbol("A", 2, 2), sp.MatrixSymbol("B", 2, 2)))
+    True
+    """
+    if isinstance(shown, Elementwise):
+        body = shown.function.expr
+        return isinstance(body, sp.Mul) or divides(body)
+    return isinstance(shown, sp.HadamardProduct)
+
+
 def divides(body: Any) -> bool:
     """Tell whether a function of entries is printed with a division sign.
 

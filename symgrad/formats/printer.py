@@ -28,6 +28,7 @@ from symgrad.formats.order import (
     RANKS,
     degree,
     is_negative,
+    is_product,
     norm_of,
     paren,
     shape_rank,
@@ -210,8 +211,9 @@ class Printer(Products, Nodes, Naming, Indices):
 
     def _exponent(self, exponent: Any) -> str:
         """Print an exponent after the sign of an entrywise power."""
-        text = self._print(exponent)
-        loose = isinstance(exponent, (sp.Add, sp.Mul)) or is_negative(exponent)
+        text, shown = self._print(exponent), self.seen(exponent)
+        sums = (sp.Add, sp.Mul, sp.MatAdd, sp.MatMul, sp.HadamardProduct, Elementwise)
+        loose = isinstance(shown, sums) or is_negative(exponent)
         return paren(text) if loose else text
 
     def _print_Inverse(self, expr: Any) -> str:
@@ -331,26 +333,27 @@ class _Entrywise(Printer):
             divides = several and isinstance(factor, sp.Pow) and is_negative(factor.exp)
             divides = divides and factor.exp.is_Integer
             (under if divides else over).append(factor.base**-factor.exp if divides else factor)
-        body = r" \odot ".join(map(self._entry_factor, over)) or "1"
+        body = r" \odot ".join(self._entry_factor(f, several=several) for f in over) or "1"
         if under:
-            below = r" \odot ".join(map(self._entry_factor, under))
+            below = r" \odot ".join(self._entry_factor(f, several=True) for f in under)
             body = rf"{body} \oslash {paren(below) if len(under) > 1 else below}"
         if not scalars:
             return body
         lead = super()._print_Mul(sp.Mul(*scalars)) if len(scalars) > 1 else self._print(scalars[0])
         return f"{lead} {paren(body) if len(factors) > 1 else body}"
 
-    def _entry_factor(self, factor: Any) -> str:
+    def _entry_factor(self, factor: Any, *, several: bool) -> str:
+        """Print a factor, among others or behind a division sign with products in brackets."""
         text, shown = self._print(factor), self.seen(factor)
         loose = isinstance(shown, (sp.Add, sp.MatAdd, sp.MatMul)) or is_negative(shown)
-        return paren(text) if loose else text
+        return paren(text) if loose or (several and is_product(shown)) else text
 
     def _print_Pow(self, expr: Any) -> str:
         if not self._is_matrix(expr):
             return super()._print_Pow(expr)
         base, exponent = expr.args
         if exponent == -1:
-            return rf"1 \oslash {self._entry_factor(base)}"
+            return rf"1 \oslash {self._entry_factor(base, several=True)}"
         if isinstance(base, sp.Function) and exponent.is_Integer and exponent > 0:
             return self._applied(base, rf"\odot {exponent}")
         return self._raised(base, rf"\odot {self._exponent(exponent)}")

@@ -16,6 +16,7 @@ from symgrad.formats.order import (
     divides,
     inverted,
     is_negative,
+    is_product,
     norm_of,
     numbers_first,
     paren,
@@ -43,6 +44,12 @@ class Products:
         if isinstance(shown, sp.Transpose):
             inner = self.opened(shown.arg)
             return transpose(inner) if isinstance(inner, sp.MatMul) else shown
+        if isinstance(shown, Elementwise):
+            number, body = shown.function.expr.as_coeff_Mul()
+            if number == 1 or not isinstance(body, (sp.Mul, sp.Pow, sp.Function)):
+                return expr
+            function = sp.Lambda(shown.function.signature, body)
+            return sp.MatMul(number, Elementwise(function, *shown.matrices))
         if not isinstance(shown, (sp.MatMul, sp.HadamardProduct)):
             return expr
         parts = [self.opened(arg) if arg.is_Matrix else arg for arg in shown.args]
@@ -160,7 +167,8 @@ class Products:
         text = self._print(expr)
         loose = (sp.MatAdd, sp.HadamardProduct, Kronecker, Convolution)
         if isinstance(shown, Elementwise):
-            return paren(text) if isinstance(shown.function.expr, BODIES) else text
+            body = shown.function.expr
+            return paren(text) if isinstance(body, BODIES) or divides(body) else text
         return paren(text) if isinstance(shown, loose) or _split(shown)[0] != 1 else text
 
     def _print_HadamardProduct(self, expr: Any) -> str:
@@ -170,12 +178,17 @@ class Products:
         divisors = [inverted(self.seen(factor)) for factor in expr.args]
         pairs = list(zip(expr.args, divisors, strict=True))
         over = [self._entrywise_factor(factor) for factor, divisor in pairs if divisor is None]
-        under = [self._entrywise_factor(divisor) for _, divisor in pairs if divisor is not None]
+        under = [self._divisor(divisor) for _, divisor in pairs if divisor is not None]
         text = r" \odot ".join(over) or "1"
         if not under:
             return text
         below = r" \odot ".join(under)
         return rf"{text} \oslash {paren(below) if len(under) > 1 else below}"
+
+    def _divisor(self, expr: Any) -> str:
+        """Print what stands behind a division sign: products are in brackets."""
+        text = self._entrywise_factor(expr)
+        return paren(text) if is_product(self.seen(expr)) and text == self._print(expr) else text
 
     def _entrywise_factor(self, expr: Any) -> str:
         shown = self.seen(expr)

@@ -33,6 +33,11 @@ class _Sweep:
     adjoints: list[Adjoint] = field(default_factory=list)
     labels: dict[str, Label] = field(default_factory=dict)
 
+    @property
+    def ranks(self) -> dict[Any, int]:
+        """How many axes the arrays of the inputs have."""
+        return {v.symbol: len(v.shape) for v in self.graph.inputs if v.shape}
+
     def name(self, variable: Any) -> Any:
         """Name the adjoint of a variable, and remember what the name stands for."""
         label = self.graph.label(variable)
@@ -46,8 +51,9 @@ class _Sweep:
         chosen = graphs.fresh(wanted, self.taken)
         self.taken.add(chosen)
         letter = "delta" if chosen.startswith("delta") and chosen == wanted else ""
+        rank = self.ranks.get(variable) if role == "gradient" else None
         self.labels[chosen] = Label(
-            letter, role, label.layer, label.index, of=name, over=name_of(self.goal)
+            letter, role, label.layer, label.index, of=name, over=name_of(self.goal), rank=rank
         )
         return graphs.symbol_like(chosen, shape_of(variable))
 
@@ -256,7 +262,7 @@ class _Known:
 
 
 #: An adjoint of more parts keeps its name, so that the cost stays linear in the depth.
-LONGEST = 200
+LONGEST = 80
 
 
 def _is_long(value: Any) -> bool:

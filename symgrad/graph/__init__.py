@@ -324,9 +324,7 @@ def _operands_to_name(node: Any) -> list[Any]:
     return list(trees.children(node))
 
 
-def flatten(
-    expression: Any, taken: Iterable[str], start: int = 0
-) -> tuple[list[Definition], Any]:
+def flatten(expression: Any, taken: Iterable[str], start: int = 0) -> tuple[list[Definition], Any]:
     """Name the parts of an expression that a derivative needs, and every shared part.
 
     Args:

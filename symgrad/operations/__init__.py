@@ -141,12 +141,13 @@ def operation_shape(*heads: Any, law: str, example: Any, wrong: Any) -> Callable
     return register
 
 
-def operand(node: Any, printer: Any) -> str:
-    """Print a matrix where only a name can stand without brackets."""
+def operand(node: Any, printer: Any, *, indexed: bool = False) -> str:
+    """Print a matrix where only a name can stand without brackets; with an index behind it, too."""
     # symgrad's printer writes some names out as what they stand for.
     shown = printer.seen(node) if hasattr(printer, "seen") else node
     text = str(printer._print(node))
-    return text if isinstance(shown, sp.MatrixSymbol) else rf"\left({text}\right)"
+    plain = isinstance(shown, sp.MatrixSymbol) and not (indexed and "_" in text)
+    return text if plain else rf"\left({text}\right)"
 
 
 def matrix(rows: Any = 2, columns: Any = 3, name: str = "A") -> Any:

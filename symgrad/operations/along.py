@@ -221,7 +221,7 @@ class OthersProduct(_Along):
         return f"others_product({operands[0]}, {self.axis})"
 
     def _letters(self) -> str:
-        return r"\prod_{\text{others}}"
+        return r"\operatorname{others}"
 
 
 class CumulativeSum(_Along):

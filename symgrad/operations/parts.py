@@ -82,7 +82,7 @@ class Slice(Operation):
 
     def _latex(self, printer: Any) -> str:
         inner = _latex_spans(self.options, self.args[0].shape, printer)
-        return rf"{operand(self.args[0], printer)}_{{{inner}}}"
+        return rf"{operand(self.args[0], printer, indexed=True)}_{{{inner}}}"
 
     def _sympystr(self, printer: Any) -> str:
         places = zip(self.options, self.args[0].shape, strict=True)

@@ -222,7 +222,15 @@ class Exponential(Operation):
         return f"expm({operands[0]})"
 
     def _latex(self, printer: Any) -> str:
-        return rf"\exp\left({printer._print(self.args[0])}\right)"
+        return _of_exponential(printer, self.args[0])
+
+
+def _of_exponential(printer: Any, matrix: Any) -> str:
+    """Print e^A; exp(A) is taken of every entry."""
+    inner = printer._print(matrix)
+    return (
+        rf"\operatorname{{expm}}({inner})" if getattr(printer, "has_e", False) else f"e^{{{inner}}}"
+    )
 
 
 class ExponentialSlope(Operation):
@@ -270,9 +278,10 @@ class ExponentialSlope(Operation):
         return f"expm_slope({', '.join(operands)})"
 
     def _latex(self, printer: Any) -> str:
-        at, *directions = map(printer._print, self.args)
+        directions = list(map(printer._print, self.args[1:]))
         order = f"^{{{len(directions)}}}" if len(directions) > 1 else ""
-        return rf"\mathrm{{D}}{order}\exp({at})\left[{', '.join(directions)}\right]"
+        whole = _of_exponential(printer, self.args[0])
+        return rf"\mathrm{{D}}{order}{whole}\left[{', '.join(directions)}\right]"
 
 
 @operation_shape(

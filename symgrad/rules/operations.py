@@ -306,8 +306,6 @@ def _convolution(node: Any, g: Any, value: Any, active: Any) -> Pull:
             n, m = own.shape[0], other.shape[0]
             turned = Slice(other, span(m - 1, m, -1), whole)
             yield own, Slice(Convolution(g, turned), span(m - 1, n), whole), other
-        if node.args[0] == node.args[1] and own in active:
-            break
 
 
 derivative_rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,8 @@ from symgrad.spelling import Facts, cost, one_minus_sigmoid, rewrite
 
 #: An entrywise function of more nodes is left as it is: what SymPy does to it takes long.
 LARGEST_BODY = 80
+#: What would have more terms is not expanded.
+MOST_EXPANDED = 64
 #: A sum of more terms is not expanded.
 MOST_TERMS = 8
 
@@ -43,6 +46,8 @@ def _shorter(body: Any) -> Any:
         return None  # SymPy's factoring goes into matrices, and does not end well there
     if not interesting or trees.size(body) > LARGEST_BODY or body.has(sp.Piecewise):
         return None
+    if _expanded_terms(body) > MOST_EXPANDED:
+        return None
     reflected = trees.rebuild(body, _reflected)
     # exp(a - b) is no product: exp(a) alone may overflow.
     expanded = sp.expand(reflected, power_exp=False)
@@ -51,6 +56,22 @@ def _shorter(body: Any) -> Any:
         forms.add(sp.factor(sp.cancel(sp.together(reflected))))
     best = min(forms, key=lambda form: (cost(form), sp.srepr(form)))
     return best if cost(best) < cost(body) else None
+
+
+def _expanded_terms(body: Any) -> int:
+    """Count the terms that expanding would make: twelve factors 1 - a^2 become 4096."""
+    counts: dict[Any, int] = {}
+    for node in trees.postorder(body):
+        below = [counts[child] for child in trees.children(node)]
+        if isinstance(node, sp.Add):
+            counts[node] = sum(below)
+        elif isinstance(node, sp.Mul):
+            counts[node] = math.prod(below)
+        elif isinstance(node, sp.Pow) and node.exp.is_Integer and node.exp > 0:
+            counts[node] = min(below[0] ** int(min(node.exp, 9)), MOST_EXPANDED + 1)
+        else:
+            counts[node] = 1
+    return counts[body]
 
 
 def _reflected(node: Any) -> Any:

@@ -51,7 +51,8 @@ def of_entries(body: Any, matrices: Iterable[Any]) -> Any:
     """
     matrices = tuple(matrices)
     variables = entry_symbols(len(matrices))
-    kept = [(v, m) for v, m in zip(variables, matrices, strict=True) if v in body.free_symbols]
+    free = body.free_symbols
+    kept = [(v, m) for v, m in zip(variables, matrices, strict=True) if v in free]
     if not kept:
         return broadcast(body, *matrices[0].shape)
     coefficient, rest = body.as_independent(*variables, as_Add=False)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.backends.numpy import REDUCTIONS, CompiledFunction, compile
+from symgrad.backends.numpy import REDUCTIONS, CompiledFunction
+from symgrad.confirmation import compile
 from symgrad.errors import (
     DataError,
     DivergenceError,

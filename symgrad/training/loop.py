@@ -229,10 +229,12 @@ def _epoch(run: _Run, point: _Point, rate: float) -> tuple[_Point, float]:
             for index in batches(run.count, run.batch_size, run.shuffle, run.rng):
                 batch = {name: array[index] for name, array in run.data.items()}
                 point = _step(run, point, batch, rate)
+            point = _Point(point.parameters, point.states, point.epoch + 1)
+            return point, _full_loss(run, point)
         except OverflowError as error:  # plain Python floats raise where NumPy's become infinite
             raise _NotFinite(f"a number is too large ({error})") from error
-    point = _Point(point.parameters, point.states, point.epoch + 1)
-    return point, _full_loss(run, point)
+        except errors.DataError as error:  # a step took a parameter to where it may not be
+            raise _NotFinite(str(error)) from error
 
 
 def _step(run: _Run, point: _Point, batch: Arrays, rate: float) -> _Point:

@@ -15,6 +15,7 @@ from symgrad.verification.functions import verify_functions
 from symgrad.verification.indexed import proved_for_every_size
 from symgrad.verification.kinks import kinks_of
 from symgrad.verification.ladder import Outcome, decide
+from symgrad.verification.oracle import confirm
 from symgrad.verification.problem import Problem, TimeIsUp, deadline
 from symgrad.verification.questions import Question, Worlds, together
 from symgrad.verification.results import TIMEOUT, joined
@@ -102,6 +103,8 @@ def verify(
     several = isinstance(wrt, (list, tuple, set, frozenset))
     names = [name_of(each) for each in (wrt if several else [wrt])]
     derived = gradient(formula, names if several else [wrt])
+    if formula.source:
+        confirm(derived)
     claim = claims.read(claim, derived.graph)
     given = claims.by_variable(claim, names) if several else {names[0]: claim}
     inside = domains(domain, formula.inputs)
@@ -165,7 +168,7 @@ def _verdict(question: Question, check: Check, numeric: bool) -> Verdict:
     form = _form(question, check)
     found: list[tuple[dict[str, int], Any]] = []
     for choice in range(len(GENERIC_SIZES) if sizes else 1):
-        chosen = sizes_for(sizes, choice)
+        chosen = sizes_for(question.derived.graph, choice)
         try:
             problem = question.at(chosen, check)
         except TraceError as error:

@@ -31,7 +31,7 @@ from symgrad.verification import numeric as numerics
 from symgrad.verification.ladder import decide
 from symgrad.verification.problem import Problem, Range, TimeIsUp, deadline
 from symgrad.verification.results import TIMEOUT, joined
-from symgrad.verification.settings import GENERIC_SIZES, domains, sizes_for
+from symgrad.verification.settings import GENERIC_SIZES, domains, generic_sizes
 from symgrad.verification.signatures import arranged, parameters_of
 from symgrad.verification.verdict import (
     AGREES,
@@ -205,7 +205,7 @@ def _traced_verdicts(pair: Pair, check: Callable[[], None]) -> dict[str, Verdict
     symbols = list(dict.fromkeys(_size_names(pair.shapes)))
     found: dict[str, list[Any]] = {name: [] for name in pair.wrt}
     for choice in range(len(GENERIC_SIZES) if symbols else 1):
-        sizes = sizes_for(symbols, choice)
+        sizes = generic_sizes(symbols, choice)
         last = choice == len(GENERIC_SIZES) - 1
         problems = _problems(pair, sizes, check)
         for name, problem in problems.items():

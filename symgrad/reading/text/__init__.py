@@ -73,10 +73,18 @@ def parse(
 def _declared(
     shapes: Mapping[str, Any] | None, assumptions: Mapping[str, Any] | None
 ) -> dict[str, Variable]:
+    for given, what in ((shapes, "shapes"), (assumptions, "assumptions")):
+        if given is not None and not isinstance(given, Mapping):
+            raise OptionError(f"{what} is a mapping by name, such as {{'X': ...}}, not {given!r}")
     words = {name_of(name): given for name, given in (assumptions or {}).items()}
     found = {}
     for key, shape in (shapes or {}).items():
         name = name_of(key)
+        if not (name.isidentifier() and name.isascii()):
+            raise OptionError(
+                f"`{name}` cannot be written in a formula: names are ASCII letters, digits and "
+                "underscores"
+            )
         if name in TAKEN or _is_word(name):
             raise OptionError(f"`{name}` has a meaning in formulas and cannot be an input")
         found[name] = declare(name, shape, words.get(name, ()))
@@ -139,7 +147,7 @@ class _Reading:
                 evaluator.scope[own] = self._define(name, value)
             except SymgradError as error:
                 raise placed(self.text, node.start, error) from error
-        return self._finished(name, words, tuple(map(name_of, parameters)), sizes)
+        return self._finished(name, words, tuple(map(name_of, parameters)))
 
     def _scope(self, sizes: Mapping[str, Any]) -> dict[str, Value]:
         known = {name: Value(v.symbol, len(v.shape)) for name, v in self.declared.items()}
@@ -213,22 +221,22 @@ class _Reading:
         return f"s{count}"
 
     def _finished(
-        self, name: str, words: Mapping[str, Any], parameters: tuple[str, ...], sizes: Any
+        self, name: str, words: Mapping[str, Any], parameters: tuple[str, ...]
     ) -> Formula:
         used: set[Any] = set()
         for symbol, expression in self.definitions:
             used |= trees.symbols(expression) - {symbol}
-        inputs = tuple(v for v in self.declared.values() if v.symbol in used)
+        inputs = tuple(
+            v
+            for v in self.declared.values()
+            # What cancels still tells the sizes.
+            if v.symbol in used or not used.isdisjoint(_sizes([v]).values())
+        )
         names = [v.name for v in inputs]
         for kind, given in (("input", words), ("parameter", parameters)):
             for key in given:
                 if key not in names:
                     raise unknown(kind, key, names)
-        loose = [n for n, size in sizes.items() if size in used and n not in _sizes(inputs)]
-        if loose:
-            raise OptionError(
-                f"the size {listed(loose)} is used, but it is no size of {listed(names)}"
-            )
         graphs.check(inputs, self.definitions)
         output = self.definitions[-1][0]
         graph = Graph(

@@ -50,8 +50,8 @@ def definitions_of(text: str, graph: Graph) -> list[tuple[str, Any]]:
     versions, own = Versions(assigned_again(read)), ""
     for token, node in carried_out(read, evaluator):
         value = evaluator.value(node)
-        if token is None and len(read) > 1:
-            raise located(text, node.start, "a line without a name")
+        if token is None and node is not getattr(read[-1], "value", None):
+            raise located(text, node.start, "only the last line may be without a name")
         own = token.text if token else ""
         if own in versions.numbers and needs_no_name(value):
             versions.next(own, ())

@@ -158,7 +158,7 @@ class Evaluator:
     def _sign(self, node: Node) -> Any:
         inner = self.evaluate(node.parts[0])
         if node.value in ("~", "not"):
-            condition = as_test(inner, node.value)
+            condition = condition_of(inner, node.value)
             return Test(condition.operands, lambda *entries: sp.Not(condition.holds(*entries)))
         value = as_value(inner, node.value)
         return negative(value) if node.value == "-" else value
@@ -188,7 +188,8 @@ class Evaluator:
         return result
 
     def _logic(self, node: Node) -> Test:
-        conditions = [as_test(self.evaluate(part), "&") for part in node.parts]
+        operator = node.value[0].text
+        conditions = [condition_of(self.evaluate(part), operator) for part in node.parts]
         joined = LOGIC[node.value[0].text]
         counts = [len(condition.operands) for condition in conditions]
 
@@ -292,6 +293,20 @@ class Evaluator:
 
 def _three(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*parts, None, None)[:3]
+
+
+def condition_of(given: Any, operator: str) -> Test:
+    """Return what `&`, `|`, `^` and `~` work on: a condition.
+
+    Raises:
+        UnsupportedError: It is a number.
+    """
+    if isinstance(given, Value):
+        power = "; a power is `**`" if operator == "^" else ""
+        raise UnsupportedError(
+            f"`{operator}` works on conditions, such as (x > 0) & (x < 1), not on numbers{power}"
+        )
+    return as_test(given, operator)
 
 
 #: Exponents of ten that doubles have.

@@ -197,6 +197,8 @@ class _Parser:
     def advance(self) -> Token:
         """Go to the next word, and return the one before it."""
         before = self.token
+        if before.kind == "end" and before.start:
+            return before
         self.token = self._after or next(self.coming)
         self._after = None
         # Inside brackets line breaks are blanks.

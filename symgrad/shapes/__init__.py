@@ -21,7 +21,7 @@ import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad import trees
-from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
+from symgrad.errors import ShapeError, UnsupportedError
 
 Shape = tuple[Any, ...]
 
@@ -343,154 +343,35 @@ def _element(node: Any, below: list[Shape]) -> Shape:
     return ()
 
 
-# ------------------------------------------------------------ declared inputs
-
-#: The words that `assumptions` accepts.
-ASSUMPTIONS = (
-    "symmetric",
-    "positive definite",
-    "positive",
-    "invertible",
-    "orthogonal",
-    "in (0,1)",
-    "rows sum to one",
-    "entries sum to one",
-    "in [0,1]",
-    "one-hot",
-    "integer",
+# Declared inputs are built on the checker.
+from symgrad.shapes.declared import (  # noqa: E402
+    ASSUMPTIONS,
+    Variable,
+    declare,
+    name_of,
+    numpy_shape,
+    same_shape_by_name,
+    scalar_symbol,
+    variable_of,
 )
 
-
-@dataclass(frozen=True)
-class Variable:
-    """One declared input.
-
-    Attributes:
-        symbol: The SymPy symbol or matrix symbol that stands for it.
-        shape: NumPy's shape: `()`, `("n",)`, `("n", 3)`; sizes are integers, names or expressions.
-        assumptions: What is known of it, words of `ASSUMPTIONS`.
-        indexed: The indexed base that the user wrote for it, if any.
-        origin: For an indexed base: the index of its first element on every axis.
-    """
-
-    symbol: Any
-    shape: tuple[Any, ...] = ()
-    assumptions: tuple[str, ...] = ()
-    indexed: Any = None
-    origin: tuple[Any, ...] = ()
-
-    @property
-    def sizes(self) -> tuple[Any, ...]:
-        """SymPy's size of every axis of `shape`."""
-        return tuple(self.symbol.shape)[: len(self.shape)] if self.shape else ()
-
-    @property
-    def inside(self) -> Shape:
-        """The shape inside formulas: `()` or `(rows, columns)`."""
-        return (*self.sizes, sp.S.One)[:2] if self.sizes else ()
-
-    @property
-    def name(self) -> str:
-        """The name under which the variable is known."""
-        return name_of(self.symbol)
-
-
-def name_of(symbol: Any) -> str:
-    """Return the name of a symbol, a matrix symbol or an indexed base.
-
-    >>> name_of(sp.MatrixSymbol("X", 2, 3))
-    'X'
-    """
-    return str(getattr(symbol, "name", symbol))
-
-
-def numpy_shape(shape: Iterable[Any]) -> tuple[Any, ...]:
-    """Write sizes as users do: Python integers, names, other expressions as they are.
-
-    >>> numpy_shape((dimension("n"), sp.Integer(3)))
-    ('n', 3)
-    """
-    return tuple(
-        int(size) if size.is_Integer else str(size) if size.is_Symbol else size
-        for size in map(sp.sympify, shape)
-    )
-
-
-def declare(name: str, shape: Any, assumptions: Any = ()) -> Variable:
-    """Declare an input by NumPy's shape: its symbol and what is known of it.
-
-    Args:
-        name: Any non-empty string; a Python identifier prints and compiles best.
-        shape: `()` for a scalar, a tuple of one or two sizes for an array.
-        assumptions: A word of `ASSUMPTIONS`, or several.
-
-    Raises:
-        ShapeError: A size is not a positive integer or a name, or there are more than two.
-        OptionError: An assumption is not a known word.
-
-    >>> declare("b", ("k",)).symbol.shape
-    (k, 1)
-    """
-    sizes = (shape,) if isinstance(shape, (int, str, sp.Expr)) else tuple(shape)
-    words = (assumptions,) if isinstance(assumptions, str) else tuple(assumptions)
-    for word in words:
-        if word not in ASSUMPTIONS:
-            raise OptionError(
-                f"unknown assumption `{word}` for `{name}`; accepted: {listed(ASSUMPTIONS)}"
-            )
-    if len(sizes) > 2:
-        raise ShapeError(f"`{name}` has {len(sizes)} axes; a formula's variables have at most two")
-    inside = [dimension(size) for size in sizes]
-    if not inside:
-        return Variable(scalar_symbol(name, words), (), words)
-    columns = inside[1] if len(inside) == 2 else 1
-    return Variable(sp.MatrixSymbol(name, inside[0], columns), numpy_shape(inside), words)
-
-
-def scalar_symbol(name: str, words: Iterable[str] = ()) -> Any:
-    """Return the real scalar symbol of a name, with SymPy's part of the assumptions.
-
-    >>> scalar_symbol("t", ["positive"]).is_positive
-    True
-    """
-    known = {word: True for word in words if word in ("positive", "integer")}
-    return sp.Symbol(name, real=True, **known)
-
-
-def variable_of(symbol: Any, shape: Any = None, assumptions: Any = ()) -> Variable:
-    """Declare a bare SymPy symbol as an input, by its own shape or by the one given.
-
-    Raises:
-        ShapeError: The given shape does not fit the symbol's own.
-
-    >>> variable_of(sp.MatrixSymbol("X", 2, 3)).shape
-    (2, 3)
-    """
-    inside: Shape = tuple(getattr(symbol, "shape", None) or ())
-    if isinstance(symbol, sp.MatrixSymbol):
-        inside = (symbol.shape[0], symbol.shape[1])
-    words = declare(name_of(symbol), (), assumptions).assumptions
-    if shape is None:
-        return Variable(symbol, numpy_shape(inside), words)
-    declared = declare(name_of(symbol), shape, assumptions)
-    wanted = tuple(getattr(declared.symbol, "shape", ()))
-    if not same_shape_by_name(wanted, inside):
-        raise ShapeError(
-            f"`{symbol}` is declared as {worded(declared.shape)}, but in the expression it is "
-            f"{worded(inside)}"
-        )
-    return Variable(symbol, declared.shape, words)
-
-
-def same_shape_by_name(first: Shape, second: Shape) -> bool:
-    """Compare shapes with size symbols matched by name, whatever their assumptions.
-
-    >>> same_shape_by_name((sp.Symbol("n"),), (dimension("n"),))
-    True
-    """
-
-    def plain(size: Any) -> Any:
-        size = sp.sympify(size)
-        return size.xreplace({s: sp.Symbol(s.name) for s in size.free_symbols})
-
-    return same_shape(tuple(map(plain, first)), tuple(map(plain, second)))
+__all__ = [
+    "ASSUMPTIONS",
+    "Shape",
+    "ShapeRule",
+    "Variable",
+    "declare",
+    "dimension",
+    "name_of",
+    "numpy_shape",
+    "require_equal",
+    "require_square",
+    "same_shape",
+    "same_shape_by_name",
+    "same_size",
+    "scalar_symbol",
+    "shape_of",
+    "shape_rule",
+    "variable_of",
+    "worded",
+]
