@@ -12,7 +12,6 @@ from symgrad.errors import (
     OptionError,
     SymgradError,
     checks_options,
-    listed,
     unknown,
 )
 from symgrad.formula import Formula
