@@ -55,6 +55,10 @@ class DataError(SymgradError, ValueError):
     """Data that cannot be used: no samples, NaN, text where numbers belong."""
 
 
+class AssumptionError(DataError):
+    """Data that break what is declared of them, and was used."""
+
+
 class OptionError(SymgradError, ValueError):
     """An unknown name or option, or an option with a value that is not accepted."""
 

@@ -505,7 +505,7 @@ def test_claims_as_text_name_the_definitions_of_the_loss():
     [
         ("X.T @", "column 6"),
         ("2 * Q", "unknown name `Q`"),
-        ("r = 1; 2 * r", "without a name"),
+        ("r = 1\n2 * r\nr", "without a name"),
         ([("r", "x + 1"), ("dw", sp.Integer(2))], "all text"),
         ("__import__('os')", "unknown function"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.errors import DataError, OptionError, ShapeError, listed, unknown
+from symgrad.errors import AssumptionError, DataError, OptionError, ShapeError, listed, unknown
 from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.shapes import Variable, name_of, worded
 
@@ -200,10 +200,10 @@ def check_fact(name: str, word: str, array: Any) -> None:
     """Check that an array is what it is declared to be.
 
     Raises:
-        DataError: It is not.
+        AssumptionError: It is not.
     """
     if array.size and OFF[word](array) > 0:
-        raise DataError(
+        raise AssumptionError(
             f"`{name}` is declared {word}, and the formula makes use of that; the array given is "
             "not. Declare it without the word, or give other values"
         )

@@ -49,6 +49,9 @@ class StackedEmitter(Emitter):
         code = self.emit(expr.args[0])
         return Code(code.text, code.level, code.layout, exact=False)
 
+    def _thin(self, factor: Any, code: Code) -> Code:
+        return code  # every value is a stack of matrices
+
     def product(self, left: Code, right: Code) -> Code:
         """Print one stacked matrix product."""
         return Code(f"{left.within(PRODUCT)} @ {right.within(SIGN)}", PRODUCT, FULL)

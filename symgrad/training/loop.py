@@ -233,7 +233,7 @@ def _epoch(run: _Run, point: _Point, rate: float) -> tuple[_Point, float]:
             return point, _full_loss(run, point)
         except OverflowError as error:  # plain Python floats raise where NumPy's become infinite
             raise _NotFinite(f"a number is too large ({error})") from error
-        except errors.DataError as error:  # a step took a parameter to where it may not be
+        except errors.AssumptionError as error:  # a step took a parameter to where it may not be
             raise _NotFinite(str(error)) from error
 
 
