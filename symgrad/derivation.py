@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.errors import UnsupportedError, unknown
-from symgrad.files import write
+from symgrad.files import check_place, write
 from symgrad.graph import Graph
 
 
@@ -133,20 +133,47 @@ class Derivation:
 
         return markdown.derivation(self, detail=detail or self.detail)
 
+    def html(self, *, detail: str | None = None) -> str:
+        """Print as one HTML page with MathML; needs math-core, the extra `html`."""
+        from symgrad.formats import html
+
+        return html.derivation(self, detail=detail or self.detail)
+
+    def notebook(self, *, detail: str | None = None) -> str:
+        """Print as a Jupyter notebook: the text, and NumPy code that checks the gradients."""
+        from symgrad.formats import notebook
+
+        return notebook.derivation(self, detail=detail or self.detail)
+
     def save(self, path: str | Path) -> Path:
         """Write the derivation; the format follows from the name's ending.
 
+        `.tex`, `.pdf` (needs pdflatex), `.md`, `.html` (needs math-core) or `.ipynb`.
+
         Raises:
-            OptionError: The ending is not `.tex` or `.md`, or the file cannot be written.
+            OptionError: Another ending, or the file cannot be written.
+            UnsupportedError: What the format needs is missing.
         """
         path = Path(path)
-        formats = {".tex": self.latex, ".md": self.markdown}
+        formats: dict[str, Callable[[], str | bytes]] = {
+            ".tex": self.latex,
+            ".pdf": self._pdf,
+            ".md": self.markdown,
+            ".html": self.html,
+            ".ipynb": self.notebook,
+        }
         if path.suffix not in formats:
             raise unknown("format", path.suffix or str(path), formats)
+        check_place(path)
         return write(path, formats[path.suffix]())
 
-    def _repr_latex_(self) -> str:
-        return self.latex(document=False)
+    def _pdf(self) -> bytes:
+        from symgrad.formats import pdf
+
+        return pdf.derivation(self, detail=self.detail)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
 
 
 #: How much a derivation prints.

@@ -28,15 +28,15 @@ def check_place(path: str | Path) -> Path:
     return path
 
 
-def write(path: str | Path, text: str) -> Path:
-    """Write text to a file, in a folder that exists, and return the file's path.
+def write(path: str | Path, content: str | bytes) -> Path:
+    """Write text or bytes to a file, in a folder that exists, and return the file's path.
 
     Raises:
         OptionError: The file cannot be written; the message says why.
     """
     path = check_place(path)
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise OptionError(f"cannot write {path}: {why}") from None

@@ -132,7 +132,7 @@ BAD = [
     (["compile", "--layers", "3-2", "--output", "a.txt"], "unknown ending of --output `.txt`"),
     (["compile", "--layers", "3-2", "--output", "no/a.py"], "there is no folder no; make it"),
     (["derive", "--layers", "3-2", "--output", "no/a.md"], "there is no folder no; make it"),
-    (["derive", "--layers", "3-2", "--format", "html"], "Accepted: `text`, `tex`, `latex`, `md`"),
+    (["derive", "--layers", "3-2", "--format", "docx"], "Accepted: `text`, `tex`, `latex`, `md`"),
     (["derive", "--layers", "3-2", "--format", "md", "--output", "a.tex"], "disagree"),
     (["derive", "--layers", "3-2", "--format", "text", "--output", "a.tex"], "disagree"),
     (
@@ -148,8 +148,8 @@ BAD = [
     (["derive", "--layers", "3-2", "--form", "row"], "unknown form `row`; did you mean `rows`?"),
     (["derive", "--layers", "3-2", "--wrt", "W2"], "unknown variable `W2`"),
     (["derive", "--layers", "3-2", "--detail", "full"], "unknown detail `full`"),
-    (["derive", "--layers", "3-2", "--format", "pdf"], "unknown format `pdf`"),
-    (["derive", "--layers", "3-2", "--output", "a.pdf"], "unknown format `.pdf`"),
+    (["derive", "--layers", "3-2", "--format", "pdf"], "PDF is written to a file"),
+    (["derive", "--layers", "3-2", "--output", "a.doc"], "unknown format `.doc`"),
 ]
 
 

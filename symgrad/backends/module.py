@@ -15,6 +15,7 @@ from symgrad.backends.source import identifiers
 from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.functions import xlogy
 from symgrad.graph.layouts import COLUMN, ROW, SCALAR
+from symgrad.graph.requirements import possible
 from symgrad.shapes import name_of
 
 _CHECK = '''
@@ -91,6 +92,16 @@ _SHARE = """\
 
 """
 
+#: What random arrays are made of, so that what is declared of them holds.
+_DRAWN = {
+    "symmetric": "(lambda a: a + a.T)({})",
+    "positive definite": "(lambda a: a @ a.T + np.eye(len(a)))({})",
+    "orthogonal": "np.linalg.qr({})[0]",
+    "positive": "np.abs({})",
+    "in (0,1)": "(lambda a: np.abs(a) / (1.0 + np.abs(a)))({})",
+    "integer": "np.round(3.0 * {})",
+}
+
 #: Where the value of a 1-D layout is in a stack of matrices.
 _PICKED = {COLUMN: "..., 0", ROW: "..., 0, :"}
 
@@ -150,7 +161,8 @@ def _self_check(plan: Any, call: str) -> str:
         sizes, reserved=["random", "seed", "draw", "share", "low", "high", "samples"]
     )
     lines = ["    samples = 4\n"] if plan.batch else []
-    lines += [f"    {chosen[size]} = {5 + k}\n" for k, size in enumerate(sizes)]
+    counts = possible({size: 5 + k for k, size in enumerate(sizes)}, plan.graph)
+    lines += [f"    {chosen[size]} = {count}\n" for size, count in counts.items()]
     groups = sums_of_scalars(plan.graph.inputs)
     known = [v for v in plan.graph.inputs if sum_axis(v) is not None]
     if known or groups:
@@ -170,6 +182,9 @@ def _self_check(plan: Any, call: str) -> str:
         elif "in [0,1]" in variable.assumptions:
             drawn = drawn.replace("draw(", "random.uniform(0.1, 0.9, (", 1)[:-1] + ",))"
             drawn = drawn.replace("(,)", "()")
+        for word, made in _DRAWN.items():
+            if word in variable.assumptions:
+                drawn = made.format(drawn)
         draws.append(places.get(variable.name, drawn))
     first = 1 if plan.valued else 0
     checked = [(list(names).index(key), first + k) for k, key in enumerate(plan.keys)]

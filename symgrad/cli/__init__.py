@@ -38,8 +38,18 @@ _FORMATS = {
     "latex": "latex",
     "md": "markdown",
     "markdown": "markdown",
+    "html": "html",
+    "ipynb": "notebook",
+    "notebook": "notebook",
+    "pdf": "pdf",
 }
-_ENDINGS = {".tex": "latex", ".md": "markdown"}
+_ENDINGS = {
+    ".tex": "latex",
+    ".md": "markdown",
+    ".html": "html",
+    ".ipynb": "notebook",
+    ".pdf": "pdf",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,7 +173,7 @@ def _add_derive(verbs: Any) -> None:
                 "--layers 3-4:tanh-1 --wrt W1,b1 --format md",
                 "the gradients of the first layer alone, as Markdown",
             ),
-            ("--layers 3-4:tanh-1 --output derivation.tex", "all of it as a LaTeX document"),
+            ("--layers 3-4:tanh-1 --output derivation.html", "all of it as a page for a browser"),
         ],
     )
     add_text(verb)
@@ -180,9 +190,12 @@ def _add_derive(verbs: Any) -> None:
     verb.add_argument(
         "--format",
         metavar="NAME",
-        help="text, tex (or latex), md (or markdown); left out: --output's ending, else text",
+        help="text, tex (or latex), md (or markdown), html, ipynb (or notebook); left out: "
+        "--output's ending, else text",
     )
-    verb.add_argument("--output", metavar="FILE", help="write to a .tex or .md file")
+    verb.add_argument(
+        "--output", metavar="FILE", help="write to a .tex, .pdf, .md, .html or .ipynb file"
+    )
 
 
 def _run_derive(options: argparse.Namespace) -> None:
@@ -197,12 +210,16 @@ def _run_derive(options: argparse.Namespace) -> None:
         "text": lambda: text.derivation(derived, detail=options.detail),
         "latex": derived.latex,
         "markdown": derived.markdown,
+        "html": derived.html,
+        "notebook": derived.notebook,
     }
+    if chosen not in formats:
+        raise errors.OptionError("PDF is written to a file: --output derivation.pdf")
     print(formats[chosen](), end="")
 
 
 def _format_of(given: str | None, output: str | None) -> str:
-    """Return "text", "latex" or "markdown": what is asked for, or what the file's ending says."""
+    """Return the format that is asked for, or that the file's ending says."""
     if given is not None and given not in _FORMATS:
         raise errors.unknown("format", given, _FORMATS)
     if output is None:

@@ -11,11 +11,16 @@ from symgrad.formats.latex import aligned
 
 def derivation(derived: Any, *, detail: str) -> str:
     """Print a derivation as a Markdown document."""
-    parts = [f"# {title(derived)}", *map(_block, blocks_of(derived, detail))]
+    parts = [f"# {title(derived)}", *map(block, blocks_of(derived, detail))]
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: Block) -> str:
+def block(block: Block) -> str:
+    r"""Print a block: a heading, a text or equations.
+
+    >>> block(Block("text", "We differentiate $L$."))
+    'We differentiate $L$.'
+    """
     if block.kind == "heading":
         return f"## {block.text}"
     if block.kind == "text":

@@ -19,12 +19,13 @@ from symgrad.circuit import Circuit
 from symgrad.errors import SymgradError, UnsupportedError
 from symgrad.gradient import Gradient
 from symgrad.graph import SYMMETRIC
+from symgrad.graph.requirements import possible
 from symgrad.lowering.calculus import gradient as slopes_of
 from symgrad.shapes import Variable, name_of
 from symgrad.verification.balls import balls
 from symgrad.verification.points import drawn
 from symgrad.verification.questions import written
-from symgrad.verification.settings import Setting, possible
+from symgrad.verification.settings import Setting
 
 #: Sizes of symbolic axes: different, and none is one.
 SIZES = (3, 2, 4, 5)

@@ -9,9 +9,9 @@ from typing import Any
 import sympy as sp
 
 from symgrad.circuit import Circuit
-from symgrad.errors import OptionError, UnsupportedError, listed
+from symgrad.errors import OptionError, listed
 from symgrad.graph import Graph
-from symgrad.graph.requirements import requirements
+from symgrad.graph.requirements import possible
 from symgrad.lowering import SizedNode, Writer, table
 from symgrad.lowering.matrices import inverse, product
 from symgrad.shapes import Variable, name_of
@@ -180,38 +180,6 @@ def sizes_for(graph: Graph, choice: int) -> dict[str, int]:
     {'n': 6, 'd': 3}
     """
     return possible(generic_sizes(graph.sizes, choice), graph)
-
-
-#: How much larger sizes are made until what a formula asks of them holds.
-MOST_LARGER = 40
-
-
-def possible(sizes: Mapping[str, int], graph: Graph) -> dict[str, int]:
-    """Make sizes larger until slices lie inside, and orthonormal columns fit.
-
-    Raises:
-        UnsupportedError: They are too small still.
-
-    >>> from symgrad.shapes import declare
-    >>> tall = declare("Q", ("n", "k"), "orthogonal")
-    >>> possible({"n": 3, "k": 6}, Graph((tall,), (), (), ()))
-    {'n': 7, 'k': 6}
-    """
-    sizes = dict(sizes)
-    symbols = {name_of(symbol): symbol for symbol in graph.sizes}
-    asked = requirements(graph)
-    for variable in graph.inputs:
-        if "orthogonal" in variable.assumptions and variable.sizes[0] != variable.sizes[1]:
-            # More rows, not as many: where Q is square, Q Q' is the identity, too.
-            asked += (variable.sizes[0] - variable.sizes[1] - 1,)
-    for _ in range(MOST_LARGER):
-        values = {symbols[name]: size for name, size in sizes.items() if name in symbols}
-        short = [e for e in asked if e.xreplace(values).is_negative]
-        if not short:
-            return sizes
-        for name in {name_of(s) for e in short for s in e.free_symbols if e.coeff(s) > 0}:
-            sizes[name] += 1
-    raise UnsupportedError(f"sizes for which {short[0]} >= 0 are too large to compare at")
 
 
 def domains(given: Any, names: Iterable[str]) -> dict[str, tuple[float, float]]:
