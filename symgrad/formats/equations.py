@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -18,42 +18,19 @@ import sympy as sp
 from symgrad import functions, graph, trees
 from symgrad.algebra import add
 from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
-from symgrad.facts import sum_axis, sums_of_scalars
+from symgrad.formats.blocks import Block, Equation
+from symgrad.formats.notation import notation
 from symgrad.formats.printer import Printer
 from symgrad.graph import SYMMETRIC, Graph
 from symgrad.matrices import Elementwise
-from symgrad.operations.along import CumulativeSum, OthersProduct
-from symgrad.operations.linear import Kronecker, KroneckerBlocks, PseudoInverse
-from symgrad.operations.parts import Placed, Reshaped, Slice, Triangle
-from symgrad.operations.sequences import Convolution, DiagonalSums
-from symgrad.operations.spectral import Cholesky, Eigenvalues, Exponential, ExponentialSlope
 from symgrad.shapes import name_of
-from symgrad.softmax import Softmax
 
 #: Made-up names are written out where the line stays below this many characters.
 LINE = 120
+#: More gradients are not listed once more.
+MOST_RESULTS = 12
 #: Above this many nodes an expression is not tried written out.
 SMALL = 120
-
-
-@dataclass(frozen=True)
-class Equation:
-    """A left-hand side, and the lines to its right; every line's parts are equal.
-
-    A line joins several right-hand sides by equality signs where they are short.
-    """
-
-    left: str
-    right: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Block:
-    """A piece of a document: kind is `heading`, `text` or `equations`."""
-
-    kind: str
-    text: str = ""
-    equations: tuple[Equation, ...] = ()
 
 
 def printers(made: Graph) -> tuple[Printer, list[Any]]:
@@ -195,12 +172,22 @@ def document(derived: Derivation, detail: str) -> list[Block]:
         blocks.append(Block("equations", equations=tuple(chain(derived))))
     else:
         blocks.append(Block("equations", equations=tuple(passes[1])))
-    closed = written_out(derived) if detail == "chain" else []
-    if closed and not set(closed) <= set(chain(derived)):
-        blocks += [Block("heading", "Written out"), Block("equations", equations=tuple(closed))]
+    blocks += _result(derived, detail)
     printed = " ".join(right for b in blocks for e in b.equations for right in e.right)
-    opening = [Block("text", _opening(derived)), *_notation(derived, printed)]
+    opening = [Block("text", _opening(derived)), *notation(derived, printed)]
     return [*opening, *blocks, *_update(derived)]
+
+
+def _result(derived: Derivation, detail: str) -> list[Block]:
+    """Return the gradients once more, in terms of the inputs where that is short enough."""
+    lines = written_out(derived) if detail == "chain" else []
+    if not lines:
+        printer, _ = printers(derived.result)
+        ends = [a for a in derived.adjoints if a.symbol in derived.result.outputs]
+        lines = [Equation(printer.name(a.symbol), (printer._print(a.value),)) for a in ends]
+    if detail == "result" or len(lines) > MOST_RESULTS:
+        return []
+    return [Block("heading", "Result"), Block("result", equations=tuple(lines))]
 
 
 def title(derived: Derivation) -> str:
@@ -221,91 +208,6 @@ def _opening(derived: Derivation) -> str:
     names = ", ".join(f"${printer.name(symbol)}$" for symbol in derived.wrt[:12])
     more = f" and {len(derived.wrt) - 12} more" if len(derived.wrt) > 12 else ""
     return f"We differentiate the scalar ${goal}$ by {names}{more}."
-
-
-def _notation(derived: Derivation, printed: str) -> list[Block]:
-    """Describe the variables with their shapes, what is known of them, and the signs in use."""
-    made, printer = derived.result, Printer(derived.result)
-    shaped = [v for v in made.inputs if v.shape]
-    rows = [rf"${printer.name(v.symbol)}$ is {_shape_words(printer, v.inside)}" for v in shaped]
-    texts = ["; ".join(rows) + "."] if rows else []
-    texts += _known(made, printer)
-    said = [text for sign, text in SIGNS.items() if sign in printed]
-    heads = {type(node) for _, e in made.definitions for node in trees.postorder(e)}
-    said += [text for head, text in HEADS.items() if head in heads]
-    if any(variable.is_Matrix for variable in derived.wrt):
-        goal = printer.name(derived.goal)
-        said.append(f"The derivative of ${goal}$ by a matrix has the shape of that matrix.")
-    if any(label.letter == SYMMETRIC for label in made.labels.values()):
-        said.append(SYMMETRIC_MEANS)
-    if said:
-        texts.append(" ".join(said))
-    return [Block("text", text) for text in texts]
-
-
-#: What is said of a sign where it is printed, and of a node where it occurs.
-SIGNS = {
-    r"\odot": r"$\odot$ multiplies entry by entry, and a power $A^{\odot 2}$ is taken so.",
-    r"\oslash": r"$\oslash$ divides entry by entry.",
-    r"\mathbf{1}": r"$\mathbf{1}$ is a column of ones.",
-    " > 0]": r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
-}
-#: What is said where a gradient is symmetric by request.
-SYMMETRIC_MEANS = (
-    r"$\nabla^{\mathrm{sym}}$ is the gradient in the space of the symmetric matrices; a derivative "
-    "by a matrix is that by all its entries, each by itself."
-)
-HEADS = {
-    Elementwise: "A function of a matrix is taken of every entry; a number in a sum of matrices "
-    "stands in every entry.",
-    Softmax: "The softmax of a matrix is that of every row, the softmax of a column that of its "
-    "entries.",
-    sp.KroneckerDelta: r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
-    Kronecker: r"$\otimes$ is the Kronecker product.",
-    KroneckerBlocks: r"$(A \otimes \cdot)^{\ast}$ is the transpose of $B \mapsto A \otimes B$, and "
-    r"$(\cdot \otimes B)^{\ast}$ that of $A \mapsto A \otimes B$.",
-    Slice: r"Rows and columns are counted from 1.",
-    Placed: r"$[A]^{r, c}$ is $A$ at the rows $r$ and the columns $c$, and 0 elsewhere.",
-    PseudoInverse: r"$A^{+}$ is the pseudo-inverse.",
-    Eigenvalues: r"$\lambda(A)$ are the eigenvalues, and $V(A)$ the eigenvectors as columns.",
-    Exponential: r"$e^{A}$ of a square matrix is the matrix exponential.",
-    ExponentialSlope: r"$\mathrm{D}e^{A}[E]$ is the derivative of $e^{A}$ in the direction $E$.",
-    Convolution: r"$\ast$ is the convolution.",
-    Cholesky: r"$\operatorname{chol}(A)$ is the lower triangular $L$ with $L L^{\top} = A$.",
-    OthersProduct: r"$\operatorname{others}$ has, for every entry, the product of the others.",
-    CumulativeSum: r"$\operatorname{cumsum}$ has running sums; with an arrow from the other end.",
-    DiagonalSums: r"$\operatorname{diagsums}$ has the sums along diagonals, from the upper right.",
-    Reshaped: r"$\operatorname{reshape}$ keeps the entries in the order of rows.",
-    Triangle: r"$\operatorname{tril}$ and $\operatorname{triu}$ keep a triangle of a matrix.",
-    sp.polygamma: r"$\psi$ is the derivative of $\log \Gamma$, $\psi^{(n)}$ its $n$-th derivative.",
-}
-
-
-#: The words that are said of a matrix as they are.
-SAID = ("symmetric", "positive definite", "orthogonal", "invertible")
-
-
-def _known(made: Graph, printer: Printer) -> list[str]:
-    """Say what is declared of the inputs, and was used."""
-    said = []
-    for variable in made.inputs:
-        name = printer.name(variable.symbol)
-        words = [word for word in SAID if word in variable.assumptions]
-        if words and variable.shape:
-            said.append(f"${name}$ is {' and '.join(words)}.")
-        axis = sum_axis(variable)
-        if axis is not None:
-            what = "rows" if axis == 1 and variable.inside[0] != 1 else "entries"
-            said.append(f"The {what} of ${name}$ sum to one.")
-    for group in sums_of_scalars(made.inputs):
-        total = " + ".join(printer.name(v.symbol) for v in group)
-        said.append(f"It is known that ${total} = 1$.")
-    return said
-
-
-def _shape_words(printer: Printer, shape: Any) -> str:
-    rows, columns = (printer._print(size) for size in shape)
-    return rf"${rows} \times {columns}$"
 
 
 def _lemmas(derived: Derivation) -> list[Equation]:

@@ -15,8 +15,9 @@ from importlib.resources import files
 from typing import Any
 
 from symgrad.errors import UnsupportedError
-from symgrad.formats.equations import Block, Equation, title
+from symgrad.formats.blocks import Block, Equation
 from symgrad.formats.equations import document as blocks_of
+from symgrad.formats.equations import title
 from symgrad.formats.latex import aligned
 from symgrad.formats.text import lines_of as plain_lines
 from symgrad.formats.text import plain
@@ -62,6 +63,10 @@ math { font-family: "symgrad math", "STIX Two Math", math; }
 .formula { margin: 0.9rem 0; padding: 0.2rem 0; overflow-x: auto; overflow-y: hidden; }
 .formula math { font-size: 1.08em; }
 .formula mtd { padding: 0.28em 0; }
+.result { border: 1.5px solid var(--mark); border-radius: 4px; padding: 0.5rem 1rem; }
+table { border-collapse: collapse; margin: 0.9rem 0; }
+th, td { text-align: left; font-weight: normal; padding: 0.2rem 1.4rem 0.2rem 0; }
+tr:first-child th { border-bottom: 1px solid var(--line); font-size: 0.92em; }
 .formula:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 @media print {
   :root { --ink: #000000; --paper: #ffffff; --line: #999999; --mark: #000000; }
@@ -87,10 +92,22 @@ def _block(block: Block) -> str:
         return f"<h2>{_text(block.text)}</h2>"
     if block.kind == "text":
         return f"<p>{_text(block.text)}</p>"
+    if block.kind == "table":
+        return _table(block.rows)
     relation = r"\leftarrow" if block.kind == "assignments" else "="
     shown = mathml(aligned(block.equations, relation), display=True, said=_said(block.equations))
     # Whoever has no mouse can scroll a long formula, too.
-    return f'<div class="formula" tabindex="0">{shown}</div>'
+    kind = "formula result" if block.kind == "result" else "formula"
+    return f'<div class="{kind}" tabindex="0">{shown}</div>'
+
+
+def _table(rows: tuple[tuple[str, ...], ...]) -> str:
+    head, *body = rows
+    lines = ["".join(f'<th scope="col">{_text(cell)}</th>' for cell in head)]
+    for row in body:
+        first, *rest = map(_text, row)
+        lines.append(f'<th scope="row">{first}</th>' + "".join(f"<td>{c}</td>" for c in rest))
+    return "<table>\n" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "\n</table>"
 
 
 #: A formula between dollars; an escaped dollar is part of a name.

@@ -9,9 +9,8 @@ import re
 from typing import Any
 
 from symgrad.derivation import check_detail
+from symgrad.formats.blocks import Block, Equation
 from symgrad.formats.equations import (
-    Block,
-    Equation,
     definitions,
     kinks,
     title,
@@ -145,6 +144,18 @@ def _block(block: Block) -> str:
         return f"\\subsection*{{{block.text}}}"
     if block.kind == "text":
         return f"{block.text}\n"
+    if block.kind == "table":
+        return _table(block.rows)
+    if block.kind == "result":
+        return f"\\[\n\\boxed{{\n{aligned(block.equations)}\n}}\n\\]"
     relation = r"\leftarrow" if block.kind == "assignments" else "="
     body = " \\\\\n".join(lines_of(block.equations, relation))
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+
+
+def _table(rows: tuple[tuple[str, ...], ...]) -> str:
+    head, *lines = (" & ".join(row) for row in rows)
+    body = " \\\\\n".join(lines)
+    columns = "l" * len(rows[0])
+    table = f"\\begin{{tabular}}{{{columns}}}\n{head} \\\\ \\hline\n{body}\n\\end{{tabular}}"
+    return f"\\begin{{center}}\n{table}\n\\end{{center}}\n"

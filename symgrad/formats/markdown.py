@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.formats.equations import Block, title
+from symgrad.formats.blocks import Block
 from symgrad.formats.equations import document as blocks_of
+from symgrad.formats.equations import title
 from symgrad.formats.latex import aligned
 
 
@@ -25,5 +26,12 @@ def block(block: Block) -> str:
         return f"## {block.text}"
     if block.kind == "text":
         return block.text
+    if block.kind == "table":
+        head, *rows = block.rows
+        lines = [head, ("---",) * len(head), *rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
     relation = r"\leftarrow" if block.kind == "assignments" else "="
-    return f"$$\n{aligned(block.equations, relation)}\n$$"
+    formula = aligned(block.equations, relation)
+    if block.kind == "result":
+        formula = f"\\boxed{{\n{formula}\n}}"
+    return f"$$\n{formula}\n$$"

@@ -13,7 +13,8 @@ import re
 import unicodedata
 from typing import Any
 
-from symgrad.formats.equations import Block, Equation, document, title
+from symgrad.formats.blocks import Block, Equation
+from symgrad.formats.equations import document, title
 from symgrad.formats.names import ACCENTS, GREEK
 
 
@@ -172,5 +173,13 @@ def _block(block: Block) -> str:
         return f"{block.text}\n{'-' * len(block.text)}"
     if block.kind == "text":
         return _text(block.text)
+    if block.kind == "table":
+        return _table([[_text(cell) for cell in row] for row in block.rows])
     relation = "<-" if block.kind == "assignments" else "="
     return "\n".join(f"  {line}" for e in block.equations for line in lines_of(e, relation))
+
+
+def _table(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)) for row in rows)
+    return "\n".join(f"  {line}".rstrip() for line in lines)
