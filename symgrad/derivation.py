@@ -145,14 +145,29 @@ class Derivation:
 
         return notebook.derivation(self, detail=detail or self.detail)
 
-    def save(self, path: str | Path) -> Path:
+    def check(self) -> Any:
+        """Prove every line from what is printed; see `symgrad.formats.proof`.
+
+        Returns:
+            A `Proof`: true if every line holds; `.lines` has them, `.failing` those that are
+            wrong, and `.explain()` says it in words. A line that is not read back from its LaTeX
+            has the status `"unread"`.
+        """
+        from symgrad.formats import proof
+
+        return proof.check(self)
+
+    def save(self, path: str | Path, *, check: bool = True) -> Path:
         """Write the derivation; the format follows from the name's ending.
 
-        `.tex`, `.pdf` (needs pdflatex), `.md`, `.html` (needs math-core) or `.ipynb`.
+        Args:
+            path: It ends in `.tex`, `.pdf` (needs pdflatex), `.md`, `.html` (needs math-core) or
+                `.ipynb`.
+            check: Do not write a derivation of which a line is wrong.
 
         Raises:
             OptionError: Another ending, or the file cannot be written.
-            UnsupportedError: What the format needs is missing.
+            UnsupportedError: What the format needs is missing; or a line is wrong.
         """
         path = Path(path)
         formats: dict[str, Callable[[], str | bytes]] = {
@@ -165,6 +180,13 @@ class Derivation:
         if path.suffix not in formats:
             raise unknown("format", path.suffix or str(path), formats)
         check_place(path)
+        failing = self.check().failing if check else ()
+        if failing:
+            line = failing[0]
+            raise UnsupportedError(
+                f"a line of this derivation does not hold, and it is not written: {line.left} = "
+                f"{line.right}; this is a fault of symgrad's, please report it"
+            )
         return write(path, formats[path.suffix]())
 
     def _pdf(self) -> bytes:

@@ -27,6 +27,8 @@ from symgrad.shapes import name_of
 
 #: Made-up names are written out where the line stays below this many characters.
 LINE = 120
+#: Functions that are printed as what they stand for: their derivatives have no name.
+UNNAMED = ("log1pexp", "log_cosh", "log_sigmoid")
 #: More gradients are not listed once more.
 MOST_RESULTS = 12
 #: Above this many nodes an expression is not tried written out.
@@ -218,7 +220,7 @@ def _lemmas(derived: Derivation) -> list[Equation]:
     used = {entry for step in derived.steps for entry in _entries(step.node)}
     for _, expression in _forward(derived).definitions:
         for name, entry in _entries(expression).items():
-            if name in used and name not in ("identity", "step"):
+            if name in used and name not in ("identity", "step", *UNNAMED):
                 value = printer._print(entry.derivative(z))
                 found[name] = Equation(f"{entry.latex}'(z)", (value,))
     return list(found.values())
@@ -302,7 +304,7 @@ def _chain_factors(
 def _entrywise_factor(printer: Printer, step: Any) -> str:
     body = step.node.function.expr
     entry = functions.entry_of(body.func) if isinstance(body, sp.Function) else None
-    if entry is None or len(step.node.matrices) != 1:
+    if entry is None or len(step.node.matrices) != 1 or entry.name in UNNAMED:
         return ""
     incoming = printer._entrywise_factor(step.incoming)
     return rf"{incoming} \odot {entry.latex}'({printer._print(step.child)})"

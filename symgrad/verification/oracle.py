@@ -92,7 +92,7 @@ def difference(derived: Gradient) -> str | None:
         entries = [int(node) for node in np.ravel(world.named[name])]
         slopes = slopes_of(circuit, loss, entries)
         if graph.label(formula.output).letter == SYMMETRIC:
-            slopes = _symmetric_part(circuit, slopes)
+            slopes = symmetric_part(circuit, slopes)
         claimed = [int(node) for node in np.ravel(world.named[name_of(formula.output)])]
         pairs[name] = list(zip(slopes, claimed, strict=True))
     nodes = [loss, *(node for found in pairs.values() for pair in found for node in pair)]
@@ -103,7 +103,7 @@ def difference(derived: Gradient) -> str | None:
     return None
 
 
-def _symmetric_part(circuit: Circuit, slopes: list[int]) -> list[int]:
+def symmetric_part(circuit: Circuit, slopes: list[int]) -> list[int]:
     """Return the mean of a square table of nodes, row by row, and of its transpose."""
     size = math.isqrt(len(slopes))
     whole = np.reshape(slopes, (size, size))

@@ -1,0 +1,283 @@
+r"""Every line of a derivation proved from what is printed.
+
+The lines are read back from their LaTeX. A name of the forward pass stands for its value, a name
+such as \partial L / \partial Z for the derivative itself: it is found in the formula written out in
+scalars, without any rule of matrices. So no line leans on another, and a wrong one is found where
+it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad import functions, trees
+from symgrad.circuit import Circuit
+from symgrad.circuit.kinds import VARIABLE
+from symgrad.derivation import Derivation
+from symgrad.errors import SymgradError
+from symgrad.formats import equations
+from symgrad.formats.blocks import Equation
+from symgrad.formats.printer import Printer
+from symgrad.graph import SYMMETRIC
+from symgrad.lowering.calculus import gradient as slopes_of
+from symgrad.reading.printed import read
+from symgrad.rules import partial
+from symgrad.shapes import name_of, shape_of
+from symgrad.verification.ladder import decide
+from symgrad.verification.oracle import symmetric_part
+from symgrad.verification.problem import Problem, deadline
+from symgrad.verification.settings import Setting, sizes_for
+
+#: What a line can be.
+PROVED, AGREES, REFUTED, UNREAD = "proved", "agrees", "refuted", "unread"
+#: Seconds for all lines of a derivation.
+TIME = 60.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One equality of a derivation.
+
+    Attributes:
+        left: What stands to the left of the sign, as LaTeX.
+        right: What stands to its right.
+        status: `"proved"`, `"agrees"` (at points, not proved), `"refuted"` or `"unread"`.
+        reason: Why it was not read, or how it was decided.
+    """
+
+    left: str
+    right: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What became of the lines of a derivation; true if all of them hold.
+
+    Attributes:
+        lines: In the order in which they are printed.
+    """
+
+    lines: tuple[Line, ...]
+
+    def __bool__(self) -> bool:
+        return all(line.status in (PROVED, AGREES) for line in self.lines)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def failing(self) -> tuple[Line, ...]:
+        """The lines that are wrong."""
+        return tuple(line for line in self.lines if line.status == REFUTED)
+
+    def __repr__(self) -> str:
+        counts = {s: sum(line.status == s for line in self.lines) for s in _STATES}
+        said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        return f"<Proof: {len(self.lines)} lines, {said or 'nothing'}>"
+
+    def explain(self) -> str:
+        """Say what became of every line, in words."""
+        rows = [f"{line.status:>8}  {line.left} = {line.right}" for line in self.lines]
+        return "\n".join([repr(self), *rows])
+
+
+_STATES = (PROVED, AGREES, REFUTED, UNREAD)
+
+
+def check(derived: Derivation, lines: list[Equation] | None = None) -> Proof:
+    """Prove every line of a derivation from what is printed.
+
+    Args:
+        derived: The derivation.
+        lines: The equations; left out, those that the derivation prints, step by step.
+    """
+    world = _World(derived)
+    stopped = deadline(TIME)
+    found = []
+    for equation in lines or printed(derived):
+        pairs = equalities(equation)
+        shape = world.shape_of(part for pair in pairs for part in pair)
+        found += [world.decided(left, right, shape, stopped) for left, right in pairs]
+    return Proof(tuple(found))
+
+
+def printed(derived: Derivation) -> list[Equation]:
+    """Return the equations of a derivation, forward pass, backward pass and result."""
+    blocks = equations.document(derived, "chain")
+    kinds = ("equations", "result")
+    return [equation for block in blocks if block.kind in kinds for equation in block.equations]
+
+
+def equalities(equation: Equation) -> list[tuple[str, str]]:
+    r"""Split an equation at its signs: every part beside the one before it.
+
+    >>> equalities(Equation("a", ("b = c", "d")))
+    [('a', 'b'), ('b', 'c'), ('c', 'd')]
+    """
+    parts = [part for text in (equation.left, *equation.right) for part in _sides(text)]
+    return list(pairwise(parts))
+
+
+def _sides(text: str) -> list[str]:
+    depth, start, parts = 0, 0, []
+    for place, character in enumerate(text):
+        depth += (character in "{([") - (character in "})]")
+        if not depth and text.startswith(" = ", place):
+            parts.append(text[start:place])
+            start = place + 3
+    return [*parts, text[start:]]
+
+
+class _World:
+    """The values of everything that is printed, at concrete sizes."""
+
+    def __init__(self, derived: Derivation) -> None:
+        graph = derived.result
+        self.derived, self.graph, self.printer = derived, graph, Printer(graph)
+        self.setting = Setting(Circuit(), graph.inputs, sizes_for(graph, 0), {})
+        self.writer = self.setting.writer()
+        adjoints = {adjoint.symbol for adjoint in derived.adjoints}
+        self.forward = [(s, e) for s, e in graph.definitions if s not in adjoints]
+        self.names = self._names()
+        for symbol, expression in self.forward:
+            self.writer.define(symbol, expression)
+        self.loss = int(np.ravel(self.writer.values[derived.goal])[0])
+        self.writer.values.update(_derivatives(derived, self.forward, self.setting))
+
+    def _names(self) -> dict[str, Any]:
+        printer = self.printer
+        names = {printer.name(v.symbol): v.symbol for v in self.graph.inputs}
+        names.update({printer._print(size): size for size in self.graph.sizes})
+        for symbol, expression in self.forward:
+            names[printer.name(symbol)] = symbol
+            if not symbol.is_Matrix:
+                names.update(self._local(symbol, expression))
+        for adjoint in self.derived.adjoints:
+            names[printer.name(adjoint.symbol)] = adjoint.symbol
+            derivative = printer.derivative(name_of(self.derived.goal), name_of(adjoint.variable))
+            names.setdefault(derivative, adjoint.symbol)
+        return names
+
+    def _local(self, symbol: Any, expression: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the factors of the chain rule: derivatives of a definition by what it uses."""
+        for used in sorted(trees.symbols(expression), key=name_of):
+            if not used.is_Matrix and symbol != self.derived.goal:
+                name = self.printer.derivative(name_of(symbol), name_of(used))
+                yield name, partial(expression, used)
+
+    def decided(self, left: str, right: str, shape: Any, stopped: Callable[[], None]) -> Line:
+        """Read both sides of an equality, and prove it."""
+        try:
+            first, second = self._side(left, right, shape), self._side(right, left, shape)
+        except SymgradError as error:
+            return Line(left, right, UNREAD, str(error))
+        if np.size(first) == 1 or np.size(second) == 1:
+            first, second = np.broadcast_arrays(first, second)
+        if np.shape(first) != np.shape(second):
+            return Line(left, right, REFUTED, "the shapes differ")
+        problem = Problem(
+            self.setting.circuit,
+            tuple(int(node) for node in np.ravel(first)),
+            tuple(int(node) for node in np.ravel(second)),
+            tuple(np.ndindex(*np.shape(first))),
+            self.setting.ranges,
+            (self.loss,),
+            self.setting.tables,
+        )
+        try:
+            outcome = decide(problem, stopped)
+        except SymgradError as error:  # time is up
+            return Line(left, right, UNREAD, str(error))
+        return Line(left, right, outcome.status, outcome.method)
+
+    def _side(self, text: str, other: str, shape: Any) -> Any:
+        z = sp.Symbol("z", real=True)
+        lemma = self._lemma(text, other, z)
+        if lemma is not None:
+            self.writer.values.setdefault(z, self.setting.circuit.variable("z"))
+            return np.asarray(self.writer(lemma), dtype=object)
+        return np.asarray(self.writer(read(text, self.names, shape)), dtype=object)
+
+    def shape_of(self, parts: Iterable[str]) -> Any:
+        """Tell the shape of what is equal, from a name among it."""
+        for part in parts:
+            if part in self.names:
+                value = self.names[part]
+                return tuple(shape_of(value)) if value.is_Matrix else ()
+        return ()
+
+    def _lemma(self, text: str, other: str, z: Any) -> Any:
+        """Return what a side of f'(z) = ... means, or None."""
+        for entry in functions.FUNCTIONS.values():
+            name = f"{entry.latex}'(z)"
+            if text == name:
+                return sp.diff(entry.definition(z), z)
+            if other == name:
+                return read(text, {"z": z}, ())
+        return None
+
+
+def _derivatives(derived: Derivation, forward: Any, setting: Setting) -> dict[Any, Any]:
+    """Return the derivatives of the goal by everything that has an adjoint, by its symbol.
+
+    Every entry of an input or a definition is given a small change of its own, by which the goal is
+    differentiated: so a derivative is that through this entry alone, whatever it is equal to.
+    """
+    changed = Setting(Circuit(), derived.result.inputs, setting.sizes, {})
+    writer, circuit = changed.writer(), changed.circuit
+    changes: dict[Any, Any] = {}
+    wanted = {adjoint.variable for adjoint in derived.adjoints}
+    inputs = [(v.symbol, writer.values[v.symbol]) for v in derived.result.inputs]
+    for symbol, expression in (*inputs, *forward):
+        written = expression if isinstance(expression, (int, np.ndarray)) else writer(expression)
+        value = np.asarray(written, dtype=object)
+        if symbol in wanted:
+            changes[symbol] = _changes(circuit, name_of(symbol), value.shape)
+            pairs = zip(value.ravel(), changes[symbol].ravel(), strict=True)
+            moved = [circuit.add(int(a), int(b)) for a, b in pairs]
+            value = np.reshape(np.array(moved, dtype=object), value.shape)
+        writer.values[symbol] = value[()]
+    goal = int(np.ravel(writer.values[derived.goal])[0])
+    found = {}
+    for adjoint in derived.adjoints:
+        table = changes[adjoint.variable]
+        slopes = slopes_of(circuit, goal, [int(node) for node in np.ravel(table)])
+        if derived.result.label(adjoint.symbol).letter == SYMMETRIC:
+            slopes = symmetric_part(circuit, slopes)
+        kept = _unchanged(circuit, slopes, setting.circuit)
+        found[adjoint.symbol] = np.reshape(np.array(kept, dtype=object), np.shape(table))[()]
+    return found
+
+
+def _changes(circuit: Circuit, name: str, shape: tuple[int, ...]) -> Any:
+    table = np.empty(shape, dtype=object)
+    for place in np.ndindex(*shape):
+        table[place] = circuit.variable(f"{CHANGE}{name}{list(place)}")
+    return table
+
+
+#: How the names of changes begin; no input is called so.
+CHANGE = "change of "
+
+
+def _unchanged(source: Circuit, outputs: list[int], circuit: Circuit) -> list[int]:
+    """Do in another circuit what one does, at no change."""
+    images: dict[int, int] = {}
+    for node in source.cone(outputs):
+        kind, args, value = source.nodes[node]
+        if kind == VARIABLE and str(value).startswith(CHANGE):
+            images[node] = circuit.number(0)
+        else:
+            images[node] = circuit.apply(kind, [images[arg] for arg in args], value)
+    return [images[node] for node in outputs]

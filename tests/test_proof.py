@@ -1,0 +1,184 @@
+"""Every line of a derivation, read back from its LaTeX and proved; and wrong lines are found."""
+
+import re
+import sys
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+import symgrad as sg
+from symgrad.formats import proof
+from symgrad.formats.blocks import Equation
+from symgrad.reading.printed import read
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "derivations"))
+import identities
+import regenerate
+
+w, x, y = sp.symbols("w x y", real=True)
+NET = sg.Network(3, [sg.Dense(2, activation="sigmoid"), sg.Dense(2, activation="sigmoid")])
+DEEP = sg.Network(2, [sg.Dense(3, activation="tanh") for _ in range(4)])
+#: Derivations of which every line is proved.
+PROVED = {
+    "a neuron": lambda: sg.derive((sp.tanh(w * x) - y) ** 2, ["w"]),
+    "rows": lambda: sg.derive(sg.mse(NET)),
+    "columns": lambda: sg.derive(sg.half_sse(NET.columns())),
+    "scalars": lambda: sg.derive(sg.sse(NET.scalars())),
+    "four layers": lambda: sg.derive(sg.mse(DEEP)),
+    "classes": lambda: sg.derive(
+        sg.cross_entropy(sg.Network(3, [sg.Dense(4, activation="softmax")]))
+    ),
+    "binary": lambda: sg.derive(
+        sg.binary_cross_entropy(sg.Network(2, [sg.Dense(1, activation="sigmoid")]))
+    ),
+    "kinks": lambda: sg.derive(sg.mae(sg.Network(2, [sg.Dense(2, activation="relu")]))),
+    "a quadratic form": lambda: sg.derive(
+        sg.parse("x @ S @ x + logdet(S)", {"S": ("n", "n"), "x": "n"}, {"S": "symmetric"}),
+        ["S", "x"],
+        structured=True,
+    ),
+    "an alias": lambda: sg.derive(sg.parse("a = w * x; b = a; (b - y)**2 * a"), ["w"]),
+}
+
+
+@pytest.fixture(params=PROVED)
+def derived(request):
+    return PROVED[request.param]()
+
+
+def test_every_line_is_proved(derived):
+    found = derived.check()
+    assert found
+    assert len(found) >= 4
+    assert {line.status for line in found} == {"proved"}, found.explain()
+    assert not found.failing
+
+
+SCRIPTS = [
+    (script.stem, part)
+    for script in regenerate.scripts()
+    for module in [regenerate.load(script)]
+    if hasattr(module, "formulas")
+    for part in module.formulas()
+]
+
+
+@pytest.mark.parametrize(("name", "part"), SCRIPTS)
+def test_no_line_of_the_gallery_is_wrong(name, part):
+    expression, wrt = regenerate.load(regenerate.HERE / f"{name}.py").formulas()[part]
+    found = sg.derive(expression, wrt).check()
+    assert not found.failing, found.explain()
+
+
+def test_most_lines_of_the_identities_are_proved():
+    counts = dict.fromkeys(("proved", "agrees", "refuted", "unread"), 0)
+    for number, (_, text, by, _) in identities.rows().items():
+        if number % 6 == 0:
+            for line in sg.derive(identities.loss_of(text), by, check=False).check():
+                counts[line.status] += 1
+    assert not counts["refuted"], counts
+    assert counts["proved"] >= 9 * (counts["agrees"] + counts["unread"]), counts
+
+
+#: How a line may be spoiled: what is found, and what stands there then.
+SPOILED = [
+    (r" \+ ", " - "),
+    (r" - ", " + "),
+    (r"\^\{\\top\}", ""),
+    (r"\\top\}", "}"),
+    (r"(?<![_^]\{)\b2\b", "3"),
+    (r"\^\{2\}", "^{3}"),
+    (r"\\odot", r"\oslash"),
+    (r"\\sigma\(", r"\tanh("),
+    (r"\\tanh", r"\sigma"),
+    (r"\(1 - ", "(2 - "),
+    (r"\\hat\{Y\}", "Y"),
+    (r"\\frac\{1\}\{n\}", r"\frac{2}{n}"),
+    (r"\\frac\{\\partial L\}\{\\partial b[^}]*\}\}", "x"),
+]
+
+
+def spoiled(equation):
+    """The equation with one thing changed in one of its right sides, in every way."""
+    for k, right in enumerate(equation.right):
+        for pattern, other in SPOILED:
+            for found in re.finditer(pattern, right):
+                changed = (
+                    right[: found.start()] + other.replace("\\\\", "\\") + right[found.end() :]
+                )
+                yield replace(
+                    equation, right=(*equation.right[:k], changed, *equation.right[k + 1 :])
+                )
+
+
+#: The derivations that are spoiled, and every how many of their changes are tried.
+STRIDES = {"a neuron": 1, "rows": 1, "columns": 1, "scalars": 1, "four layers": 7}
+
+
+@pytest.mark.parametrize("name", STRIDES)
+def test_a_changed_line_does_not_pass(name):
+    derived = PROVED[name]()
+    wrongs = [wrong for line in proof.printed(derived) for wrong in spoiled(line)]
+    assert len(wrongs) >= 5
+    for wrong in wrongs[:: STRIDES[name]]:
+        assert not proof.check(derived, [wrong]), wrong
+
+
+def test_exchanged_sides_do_not_pass():
+    derived = PROVED["rows"]()
+    lines = proof.printed(derived)
+    ends = [line for line in lines if "partial L" in line.left]
+    for first, second in pairwise(ends):
+        if first.right != second.right:
+            assert not proof.check(derived, [replace(first, right=second.right)])
+
+
+def test_a_derivation_with_a_wrong_line_is_not_written(monkeypatch, tmp_path):
+    derived = PROVED["a neuron"]()
+    wrong = [Equation("L", ("2 y",))]
+    monkeypatch.setattr(proof, "printed", lambda derived: wrong)
+    with pytest.raises(sg.UnsupportedError, match="does not hold"):
+        derived.save(tmp_path / "x.tex")
+    assert not (tmp_path / "x.tex").exists()
+    derived.save(tmp_path / "x.tex", check=False)
+    assert (tmp_path / "x.tex").exists()
+
+
+def test_what_is_not_read_is_said():
+    derived = PROVED["a neuron"]()
+    (line,) = proof.check(derived, [Equation("L", (r"\nothing",))])
+    assert line.status == "unread"
+    assert "not read" in line.reason
+    assert not proof.check(derived, [Equation("L", (r"\nothing",))])
+
+
+A, B, c = sp.MatrixSymbol("A", 2, 3), sp.MatrixSymbol("B", 3, 2), sp.MatrixSymbol("c", 3, 1)
+NAMES = {"A": A, "B": B, "c": c, "t": w, r"\frac{\partial L}{\partial t}": y}
+#: What is printed, and what it means.
+MEANINGS = {
+    "2 t + 1": 2 * w + 1,
+    r"\frac{1}{2} t^{2}": w**2 / 2,
+    r"\frac{\partial L}{\partial t} t": w * y,
+    "e^{-t}": sp.exp(-w),
+    r"\sigma'(t)": sg.sigmoid(w) * (1 - sg.sigmoid(w)),
+    r"\tanh^{2}(t)": sp.tanh(w) ** 2,
+    r"\sqrt{t}": sp.sqrt(w),
+    r"-2 (1 - t) t": -2 * (1 - w) * w,
+    r"\left\lvert t \right\rvert": sp.Abs(w),
+}
+
+
+@pytest.mark.parametrize("text", MEANINGS)
+def test_scalars_mean_what_is_printed(text):
+    assert sp.simplify(read(text, NAMES, ()) - MEANINGS[text]) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["A +", "A B)", r"\frac{A}", "A + c", r"\unknown", "", "A^{", r"\mathbf{1}", "(A"]
+)
+def test_what_is_no_formula_is_an_error(text):
+    with pytest.raises(sg.SymgradError):
+        read(text, NAMES, (2, 3))
