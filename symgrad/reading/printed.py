@@ -127,8 +127,6 @@ class _Reader:
             if name.endswith(")}") and "^{(" in name and getattr(value, "is_Matrix", False):
                 self.names.insert(0, (rf"{name[:-1]}\top}}", transpose(value)))
 
-    # ------------------------------------------------------------- characters
-
     def error(self, message: str) -> ParseError:
         return ParseError(f"{message}, at {self.text[self.at : self.at + 40]!r} in {self.text!r}")
 
@@ -157,8 +155,6 @@ class _Reader:
         found = bool(self.has(*texts))
         self.at = place
         return found
-
-    # ---------------------------------------------------------------- grammar
 
     def whole(self) -> Part:
         found = self.sum()
@@ -356,9 +352,6 @@ class _Reader:
         return Part(power[0], (value, power[1])) if power else value
 
 
-# ------------------------------------------------------------------- shapes
-
-
 def _shape(part: Part, sizes: _Sizes, shapes: dict[int, Shape]) -> Shape:
     below = [_shape(each, sizes, shapes) for each in part.below]
     found = _SHAPES.get(part.kind, _like)(part, below, sizes)
@@ -413,9 +406,6 @@ _SHAPES: dict[str, Callable[[Part, list[Shape], _Sizes], Shape]] = {
     "logdet": lambda part, below, sizes: (),
     "norm": lambda part, below, sizes: (),
 }
-
-
-# ------------------------------------------------------------------ building
 
 
 def _built(part: Part, sizes: _Sizes, shapes: dict[int, Shape]) -> Any:
