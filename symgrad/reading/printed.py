@@ -97,8 +97,8 @@ def read(latex: str, names: Mapping[str, Any], shape: Shape) -> Any:
         ParseError: It is not of the language, or shapes do not fit.
 
     >>> x = sp.MatrixSymbol("x", 3, 1)
-    >>> read(r"2 x^{\top} x + 1", {"x": x}, ())
-    2*Trace(x.T*x) + 1
+    >>> read(r"\frac{1}{2} x^{\top}", {"x": x}, (1, 3))
+    (1/2)*x.T
     """
     reader = _Reader(latex, names)
     part = reader.whole()
