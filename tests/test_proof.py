@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 import symgrad as sg
-from symgrad.formats import proof
+from symgrad.formats import proof, shrinking
 from symgrad.formats.blocks import Equation
 from symgrad.reading.printed import read
 
@@ -153,6 +153,46 @@ def test_what_is_not_read_is_said():
     assert line.status == "unread"
     assert "not read" in line.reason
     assert not proof.check(derived, [Equation("L", (r"\nothing",))])
+
+
+#: Written out in scalars these would take hundreds of millions of operations.
+WIDE = sg.Network(784, [sg.Dense(128, activation="tanh"), sg.Dense(10, activation="softmax")])
+
+
+def test_a_wide_network_is_proved_at_other_sizes(tmp_path):
+    derived = sg.derive(sg.cross_entropy(WIDE))
+    assert {line.status for line in derived.check()} == {"proved"}
+    assert derived.save(tmp_path / "x.tex").exists()
+    (equation,) = (e for e in proof.printed(derived) if "delta^{(1)}" in e.left)
+    for wrong in spoiled(equation):
+        assert not proof.check(derived, [wrong]), wrong
+
+
+def test_a_size_that_is_also_a_number_is_not_exchanged():
+    X = sp.MatrixSymbol("X", 300, 200)
+    derived = sg.derive(sp.Trace(X.T * X) / 300, ["X"])
+    found = derived.check()
+    assert not found
+    assert not found.failing
+    assert {line.status for line in found} == {"unread"}
+    assert "1/300" in found.lines[0].reason
+
+
+def test_many_scalars_are_too_many():
+    derived = sg.derive(sp.Trace(sp.MatrixSymbol("X", 4, 4) ** 2), ["X"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shrinking, "LARGE", 10)
+        assert {line.status for line in derived.check()} == {"unread"}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_time_that_is_up_is_said(monkeypatch, tmp_path, seconds):
+    monkeypatch.setattr(proof, "TIME", seconds)
+    derived = PROVED["four layers"]()
+    found = derived.check()
+    assert any(line.reason == "time was up" for line in found)
+    assert not found.failing
+    assert derived.save(tmp_path / "x.md").exists()
 
 
 A, B, c = sp.MatrixSymbol("A", 2, 3), sp.MatrixSymbol("B", 3, 2), sp.MatrixSymbol("c", 3, 1)

@@ -31,3 +31,8 @@ class Block:
     text: str = ""
     equations: tuple[Equation, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def relation(self) -> str:
+        """The sign between the sides of its lines, as LaTeX."""
+        return r"\leftarrow" if self.kind == "assignments" else "="

@@ -94,8 +94,9 @@ def _block(block: Block) -> str:
         return f"<p>{_text(block.text)}</p>"
     if block.kind == "table":
         return _table(block.rows)
-    relation = r"\leftarrow" if block.kind == "assignments" else "="
-    shown = mathml(aligned(block.equations, relation), display=True, said=_said(block.equations))
+    shown = mathml(
+        aligned(block.equations, block.relation), display=True, said=_said(block.equations)
+    )
     # Whoever has no mouse can scroll a long formula, too.
     kind = "formula result" if block.kind == "result" else "formula"
     return f'<div class="{kind}" tabindex="0">{shown}</div>'

@@ -148,8 +148,7 @@ def _block(block: Block) -> str:
         return _table(block.rows)
     if block.kind == "result":
         return f"\\[\n\\boxed{{\n{aligned(block.equations)}\n}}\n\\]"
-    relation = r"\leftarrow" if block.kind == "assignments" else "="
-    body = " \\\\\n".join(lines_of(block.equations, relation))
+    body = " \\\\\n".join(lines_of(block.equations, block.relation))
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
 
 

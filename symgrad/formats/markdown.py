@@ -30,8 +30,7 @@ def block(block: Block) -> str:
         head, *rows = block.rows
         lines = [head, ("---",) * len(head), *rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    relation = r"\leftarrow" if block.kind == "assignments" else "="
-    formula = aligned(block.equations, relation)
+    formula = aligned(block.equations, block.relation)
     if block.kind == "result":
         formula = f"\\boxed{{\n{formula}\n}}"
     return f"$$\n{formula}\n$$"

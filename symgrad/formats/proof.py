@@ -24,6 +24,7 @@ from symgrad.errors import SymgradError
 from symgrad.formats import equations
 from symgrad.formats.blocks import Equation
 from symgrad.formats.printer import Printer
+from symgrad.formats.shrinking import manageable
 from symgrad.graph import SYMMETRIC
 from symgrad.lowering.calculus import gradient as slopes_of
 from symgrad.reading.printed import read
@@ -31,7 +32,7 @@ from symgrad.rules import partial
 from symgrad.shapes import name_of, shape_of
 from symgrad.verification.ladder import decide
 from symgrad.verification.oracle import symmetric_part
-from symgrad.verification.problem import Problem, deadline
+from symgrad.verification.problem import Problem, TimeIsUp, deadline
 from symgrad.verification.proof import prove
 from symgrad.verification.settings import Setting, sizes_for
 
@@ -103,14 +104,23 @@ def check(derived: Derivation, lines: list[Equation] | None = None) -> Proof:
         derived: The derivation.
         lines: The equations; left out, those that the derivation prints, step by step.
     """
-    world = _World(derived)
+    shown = lines or printed(derived)
     stopped = deadline(TIME)
+    try:
+        world = _World(manageable(derived), stopped)
+    except (SymgradError, TimeIsUp) as error:
+        pairs = [pair for equation in shown for pair in equalities(equation)]
+        return Proof(tuple(Line(*pair, UNREAD, _reason(error)) for pair in pairs))
     found = []
-    for equation in lines or printed(derived):
+    for equation in shown:
         pairs = equalities(equation)
         shape = world.shape_of(part for pair in pairs for part in pair)
         found += [world.decided(left, right, shape, stopped) for left, right in pairs]
     return Proof(tuple(found))
+
+
+def _reason(error: Exception) -> str:
+    return "time was up" if isinstance(error, TimeIsUp) else str(error)
 
 
 def printed(derived: Derivation) -> list[Equation]:
@@ -143,7 +153,7 @@ def _sides(text: str) -> list[str]:
 class _World:
     """The values of everything that is printed, at concrete sizes."""
 
-    def __init__(self, derived: Derivation) -> None:
+    def __init__(self, derived: Derivation, stopped: Callable[[], None]) -> None:
         graph = derived.result
         self.derived, self.graph, self.printer = derived, graph, Printer(graph)
         self.setting = Setting(Circuit(), graph.inputs, sizes_for(graph, 0), {})
@@ -153,6 +163,7 @@ class _World:
         self.names = self._names()
         for symbol, expression in self.forward:
             self.writer.define(symbol, expression)
+            stopped()
         self.loss = int(np.ravel(self.writer.values[derived.goal])[0])
         self.writer.values.update(_derivatives(derived, self.forward, self.setting))
         self.valued = self.writer.values.keys() - set(graph.sizes)
@@ -197,12 +208,12 @@ class _World:
             (self.loss,),
             self.setting.tables,
         )
-        if problem.differing() and self._holds_locally(problem, (left, right), shape, stopped):
-            return Line(left, right, PROVED, "prime field")
         try:
+            if problem.differing() and self._holds_locally(problem, (left, right), shape, stopped):
+                return Line(left, right, PROVED, "prime field")
             outcome = decide(problem, stopped)
-        except SymgradError as error:  # time is up
-            return Line(left, right, UNREAD, str(error))
+        except (SymgradError, TimeIsUp) as error:
+            return Line(left, right, UNREAD, _reason(error))
         return Line(left, right, outcome.status, outcome.method)
 
     def _holds_locally(
@@ -217,7 +228,9 @@ class _World:
             return False
         sides = [read(text, self.names, shape) for text in texts if text not in self.names]
         symbols = {symbol for side in sides for symbol in trees.symbols(side)}
-        values = [self.writer.values[s] for s in symbols if s in self.valued]
+        # What is declared of an input, as that its rows sum to one, may be what a line needs.
+        defined = (symbols & self.valued) - {v.symbol for v in self.graph.inputs}
+        values = [self.writer.values[s] for s in sorted(defined, key=name_of)]
         leaves = _factors(problem.circuit, [int(n) for value in values for n in np.ravel(value)])
         circuit, images = _cut(problem.circuit, [*problem.derived, *problem.claimed], leaves)
         half = len(problem.derived)
