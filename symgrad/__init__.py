@@ -63,12 +63,14 @@ from symgrad.losses import (
     mse,
     sse,
 )
+from symgrad.profiles import PROFILES, Profile
 from symgrad.reading.formulas import trace
 from symgrad.reading.text import parse
 from symgrad.training import Fit, load, train
 from symgrad.verification import Kink, Verdict, Witness, verify, verify_functions
 
 __all__ = [
+    "PROFILES",
     "Adjoint",
     "CompiledFunction",
     "Contribution",
@@ -84,6 +86,7 @@ __all__ = [
     "Network",
     "OptionError",
     "ParseError",
+    "Profile",
     "Rule",
     "ShapeError",
     "Step",

@@ -15,8 +15,10 @@ from symgrad import gradient as engine
 from symgrad.backends.numpy import CompiledFunction
 from symgrad.backends.numpy import compile as unchecked_compile
 from symgrad.derivation import Derivation, check_detail
-from symgrad.errors import checks_options
+from symgrad.errors import OptionError, UnsupportedError, checks_options, unknown
 from symgrad.formula import Formula
+from symgrad.layout import numerator
+from symgrad.profiles import NOTATIONS, Profile, profile_of
 from symgrad.shapes import name_of
 from symgrad.verification.oracle import confirm
 
@@ -85,6 +87,8 @@ def derive(
     wrt: Any = None,
     *,
     detail: str = "chain",
+    notation: str | None = None,
+    profile: Any = None,
     structured: bool = False,
     check: bool | None = None,
 ) -> Derivation:
@@ -95,6 +99,12 @@ def derive(
         wrt: As in `gradient`.
         detail: `"result"` prints definitions and gradients, `"chain"` every factor of
             the chain rule.
+        notation: For a loss of a network, how it is written: `"scalars"` entry by entry,
+            `"columns"` for one sample, `"rows"` for a batch, `"samples"` as a sum over samples
+            with an index. Left out, as the profile's text does, or as the loss is. Names in
+            `wrt` are those of that form.
+        profile: Whose letters, marks and signs are printed: a name of `sg.PROFILES`, or an
+            `sg.Profile`.
         structured: As in `gradient`.
         check: As in `gradient`.
 
@@ -114,6 +124,39 @@ def derive(
     \end{aligned}
     """
     check_detail(detail)
-    found = gradient(loss, wrt, structured=structured, check=check)
+    chosen = profile_of(profile)
+    formula, form = _in_notation(loss, notation, chosen)
+    found = gradient(formula, wrt, structured=structured, check=check)
     derivation: Derivation = found.derivation
-    return replace(derivation, detail=detail)
+    if chosen.layout == "numerator":
+        derivation = numerator(derivation)
+    reduce = formula.forms.reduce if form == "samples" else ""
+    graph = replace(derivation.result, profile=replace(chosen, notation=form))
+    return replace(derivation, detail=detail, result=graph, reduce=reduce)
+
+
+def _in_notation(loss: Any, notation: str | None, profile: Profile) -> tuple[Any, str]:
+    """Return a loss in the notation that is asked for, and that notation.
+
+    Raises:
+        OptionError: An unknown notation, or the loss has no other form.
+        UnsupportedError: It is no sum or mean over samples.
+    """
+    if notation is not None and notation not in NOTATIONS:
+        raise unknown("notation", notation, NOTATIONS)
+    form = notation or profile.notation
+    known = loss.forms if isinstance(loss, Formula) else None
+    if known is None:
+        if notation is not None:
+            raise OptionError(
+                f"notation={notation!r} is for losses of networks, such as sg.mse(net); this one "
+                "is written in one way only"
+            )
+        return loss, ""
+    if form == "samples" and known.reduce not in ("mean", "sum"):
+        if notation is None:
+            return known.make("columns"), "columns"
+        raise UnsupportedError(
+            "this loss is no sum or mean over samples; write it with notation='columns' or 'rows'"
+        )
+    return (known.make(form), form) if form else (loss, "")

@@ -106,6 +106,7 @@ class Derivation:
         adjoints: The adjoints in the order of the sweep, with their steps.
         result: The graph of forward and backward definitions.
         detail: What `latex` and `markdown` print unless told otherwise.
+        reduce: Where it is of one sample of many: the loss of all is their `"mean"` or `"sum"`.
     """
 
     goal: Any
@@ -113,6 +114,7 @@ class Derivation:
     adjoints: tuple[Adjoint, ...]
     result: Graph
     detail: str = "chain"
+    reduce: str = ""
 
     @property
     def steps(self) -> tuple[Step, ...]:

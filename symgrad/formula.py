@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -18,6 +19,7 @@ from symgrad.errors import (
     listed,
     unknown,
 )
+from symgrad.forms import Forms, combined, constant
 from symgrad.graph import Graph
 from symgrad.graph.layouts import held_shape, layouts
 from symgrad.shapes import (
@@ -44,6 +46,7 @@ class Formula:
         targets: For a loss: the names of the inputs that hold the targets.
         derivation: For a derivative: how it came about, else None.
         source: The text that it was read from, if it was.
+        forms: For a loss of a network: how it is made of the network's other forms, else None.
 
     >>> w, z, b, y = sp.symbols("w z b y", real=True)
     >>> loss = Formula.of((sp.tanh(w * z + b) - y) ** 2)
@@ -57,6 +60,7 @@ class Formula:
     targets: tuple[str, ...] = ()
     derivation: Any = field(default=None)
     source: str = ""
+    forms: Forms | None = None
 
     @staticmethod
     @checks_options
@@ -169,19 +173,21 @@ class Formula:
         symbol = graphs.symbol_like(name, shape_of(expression))
         definitions = (*self.graph.definitions, (symbol, expression))
         graph = replace(self.graph, definitions=definitions, outputs=(symbol,))
-        return replace(self, graph=graph, output=symbol, derivation=None, model=None, targets=())
+        return replace(
+            self, graph=graph, output=symbol, derivation=None, model=None, targets=(), forms=None
+        )
 
     def __add__(self, other: Any) -> Formula:
         return _combine(self, other, _plus)
 
     def __radd__(self, other: Any) -> Formula:
-        return _combine(self, other, lambda a, b: _plus(b, a))
+        return _combine(self, other, _added_to)
 
     def __sub__(self, other: Any) -> Formula:
         return _combine(self, other, _minus)
 
     def __rsub__(self, other: Any) -> Formula:
-        return _combine(self, other, lambda a, b: _plus(b, _negative(a)))
+        return _combine(self, other, _subtracted_from)
 
     def __neg__(self) -> Formula:
         return self * -1
@@ -195,7 +201,7 @@ class Formula:
         return _combine(self, other, _over)
 
     def __rtruediv__(self, other: Any) -> Formula:
-        return _combine(self, other, lambda first, second: _over(second, first))
+        return _combine(self, other, _divided_into)
 
     def __pow__(self, other: Any) -> Formula:
         return _combine(self, other, _to_the)
@@ -223,6 +229,18 @@ def _plus(first: Any, second: Any) -> Any:
 
 def _minus(first: Any, second: Any) -> Any:
     return _plus(first, _negative(second))
+
+
+def _added_to(first: Any, second: Any) -> Any:
+    return _plus(second, first)
+
+
+def _subtracted_from(first: Any, second: Any) -> Any:
+    return _plus(second, _negative(first))
+
+
+def _divided_into(first: Any, second: Any) -> Any:
+    return _over(second, first)
 
 
 def _negative(value: Any) -> Any:
@@ -253,6 +271,9 @@ def _to_the(first: Any, second: Any) -> Any:
     return first**second
 
 
+_SUMS = (_plus, _minus, _added_to, _subtracted_from)
+
+
 def _combine(first: Formula, other: Any, operation: Any) -> Formula:
     first, second = _of_one_naming(first, Formula.of(other))
     left, right = _absorbed(first), _absorbed(second)
@@ -260,7 +281,7 @@ def _combine(first: Formula, other: Any, operation: Any) -> Formula:
     left = _without_clash(*left, right[0])
     definitions, renamed = _merged_definitions(left[0], right[0])
     shapes = shape_of(left[1]), shape_of(right[1])
-    if operation in (_plus, _minus) and not same_shape(*shapes):
+    if operation in _SUMS and not same_shape(*shapes):
         raise ShapeError(
             f"cannot add {worded(shapes[1])} to {worded(shapes[0])}; the shapes must be equal"
         )
@@ -280,7 +301,18 @@ def _combine(first: Formula, other: Any, operation: Any) -> Formula:
         introduced=left[0].introduced | (right[0].introduced - set(map(name_of, renamed))) | new,
     )
     model = first if first.model else second
-    return Formula(graph, symbol, model=model.model, targets=model.targets)
+    forms = None
+    if first.forms or second.forms:
+        left_forms, right_forms = (f.forms or _one_form(f) for f in (first, second))
+        combine = partial(_combine, operation=operation)
+        forms = combined(left_forms, right_forms, combine, adds=operation in _SUMS)
+    return Formula(graph, symbol, model=model.model, targets=model.targets, forms=forms)
+
+
+def _one_form(formula: Formula) -> Forms | None:
+    """Return the forms of a number, or of a formula of numbers, which are all the same."""
+    known = formula.model is not None or any(v.shape for v in formula.graph.inputs)
+    return None if known or formula.shape else constant(formula)
 
 
 def _of_one_naming(*formulas: Formula) -> tuple[Formula, ...]:

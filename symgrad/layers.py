@@ -445,3 +445,17 @@ def sample_names(net: Network) -> tuple[list[str], list[str]]:
     parameters = set(built.parameters)
     names = [v.name for v in built.inputs if v.name not in parameters]
     return names, [name_of(symbol) for symbol in built.targets]
+
+
+def in_form(net: Network, form: str) -> Network:
+    """Return a network in the form of a notation: `"rows"`, `"columns"`, `"scalars"`, `"samples"`.
+
+    Entries are written as texts do: the first index of a weight is that of the unit that it leads
+    to. A sum over samples has columns, or numbers where every layer has one unit.
+
+    >>> in_form(Network(2, [Dense(1)]), "scalars").parameters
+    {'w1_1': (), 'w1_2': (), 'b1': ()}
+    """
+    if form == "scalars" or (form == "samples" and set(net.widths) == {1}):
+        return net.columns().scalars()
+    return net.rows() if form == "rows" else net.columns()

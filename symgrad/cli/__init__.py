@@ -20,6 +20,7 @@ from symgrad.confirmation import derive
 from symgrad.derivation import DETAILS
 from symgrad.files import check_place
 from symgrad.formats import text
+from symgrad.profiles import NOTATIONS, PROFILES
 from symgrad.specification import (
     add_network,
     add_shapes,
@@ -174,6 +175,10 @@ def _add_derive(verbs: Any) -> None:
                 "the gradients of the first layer alone, as Markdown",
             ),
             ("--layers 3-4:tanh-1 --output derivation.html", "all of it as a page for a browser"),
+            (
+                "--layers 3-4:tanh-1 --profile nielsen --output derivation.pdf",
+                "as Nielsen's book writes it: its letters, its marks, its sums over samples",
+            ),
         ],
     )
     add_text(verb)
@@ -181,6 +186,14 @@ def _add_derive(verbs: Any) -> None:
     verb.add_argument("--wrt", metavar="NAMES", help="parameters, such as W1,b1; default all")
     verb.add_argument(
         "--detail", default="chain", metavar="NAME", help=f"{', '.join(DETAILS)} (%(default)s)"
+    )
+    verb.add_argument(
+        "--notation",
+        metavar="NAME",
+        help=f"how a network is written: {', '.join(NOTATIONS)}; left out, as --form says",
+    )
+    verb.add_argument(
+        "--profile", metavar="NAME", help=f"whose letters and signs: {', '.join(PROFILES)}"
     )
     verb.add_argument(
         "--structured",
@@ -202,7 +215,14 @@ def _run_derive(options: argparse.Namespace) -> None:
     chosen = _format_of(options.format, options.output)
     loss = formula_of(options)
     names = names_of(options.wrt) or all_of_text(options, loss)
-    derived = derive(loss, names, detail=options.detail, structured=options.structured)
+    derived = derive(
+        loss,
+        names,
+        detail=options.detail,
+        notation=options.notation,
+        profile=options.profile,
+        structured=options.structured,
+    )
     if options.output:
         print(f"wrote {derived.save(options.output)}")
         return

@@ -25,14 +25,11 @@ class Block:
         text: What a heading or a text says, with formulas between dollars.
         equations: Those of the last three kinds; a result stands out.
         rows: Those of a table, the first is its head; every cell is a text.
+        relation: The sign between the sides of its lines, as LaTeX.
     """
 
     kind: str
     text: str = ""
     equations: tuple[Equation, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def relation(self) -> str:
-        """The sign between the sides of its lines, as LaTeX."""
-        return r"\leftarrow" if self.kind == "assignments" else "="
+    relation: str = "="

@@ -21,6 +21,8 @@ from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
 from symgrad.formats.blocks import Block, Equation
 from symgrad.formats.notation import notation
 from symgrad.formats.printer import Printer
+from symgrad.formats.samples import all_samples, total_printer
+from symgrad.formats.style import style_of
 from symgrad.graph import SYMMETRIC, Graph
 from symgrad.matrices import Elementwise
 from symgrad.shapes import name_of
@@ -177,7 +179,8 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     blocks += _result(derived, detail)
     printed = " ".join(right for b in blocks for e in b.equations for right in e.right)
     opening = [Block("text", _opening(derived)), *notation(derived, printed)]
-    return [*opening, *blocks, *_update(derived)]
+    ending = [*all_samples(derived), *_update(derived)]
+    return list(map(style_of(made).block, [*opening, *blocks, *ending]))
 
 
 def _result(derived: Derivation, detail: str) -> list[Block]:
@@ -187,14 +190,15 @@ def _result(derived: Derivation, detail: str) -> list[Block]:
         printer, _ = printers(derived.result)
         ends = [a for a in derived.adjoints if a.symbol in derived.result.outputs]
         lines = [Equation(printer.name(a.symbol), (printer._print(a.value),)) for a in ends]
-    if detail == "result" or len(lines) > MOST_RESULTS:
+    if detail == "result" or derived.reduce or len(lines) > MOST_RESULTS:
         return []
     return [Block("heading", "Result"), Block("result", equations=tuple(lines))]
 
 
 def title(derived: Derivation) -> str:
     """Return the title of a derivation's document, with its formula between dollars."""
-    return f"The gradient of ${Printer(derived.result).name(derived.goal)}$"
+    made = derived.result
+    return style_of(made).sentence(f"The gradient of ${total_printer(derived).name(derived.goal)}$")
 
 
 def _forward(derived: Derivation) -> Graph:
@@ -296,6 +300,8 @@ def _chain_factors(
         up = printer.derivative(name_of(derived.goal), name_of(source))
         return f"{up} {printer.derivative(name_of(source), name_of(variable))}"
     step = contribution.steps[0]
+    if printer.profile.layout == "numerator":
+        return ""  # the factors of a step are those of the other layout
     if isinstance(step.node, Elementwise) and len(contribution.steps) == 1:
         return _entrywise_factor(printer, step)
     return ""
@@ -336,17 +342,38 @@ def _update(derived: Derivation) -> list[Block]:
     ]
     if not trained:
         return []
-    printer = Printer(derived.result)
-    lines = [
-        Equation(
-            printer.name(a.variable),
-            (f"{printer.name(a.variable)} - \\eta {printer.name(a.symbol)}",),
-        )
-        for a in trained[:12]
-    ]
+    printer = total_printer(derived)
+    lines = [_moved(printer, derived, adjoint) for adjoint in trained[:12]]
     text = (
-        r"Gradient descent with the learning rate $\eta$ moves every parameter against its gradient"
+        f"Gradient descent with the learning rate ${printer.profile.rate}$ moves every parameter "
+        "against its gradient"
     )
     more = ", for example" if len(trained) > len(lines) else ""
-    block = Block("assignments", equations=tuple(lines))
+    relation = {"arrow": r"\leftarrow", "prime": r"\rightarrow"}.get(printer.profile.update, "=")
+    block = Block("assignments", equations=tuple(lines), relation=relation)
     return [Block("heading", "Update"), Block("text", f"{text}{more}:"), block]
+
+
+def _moved(printer: Printer, derived: Derivation, adjoint: Adjoint) -> Equation:
+    """Print how gradient descent changes one parameter."""
+    profile, name = printer.profile, printer.name(adjoint.variable)
+    gradient = printer.derivative(name_of(derived.goal), name_of(adjoint.variable))
+    if derived.result.label(adjoint.symbol).letter == SYMMETRIC:
+        gradient = printer.name(adjoint.symbol)
+    if profile.layout == "numerator" and adjoint.symbol.is_Matrix:
+        gradient = rf"\left({gradient}\right)^{{\top}}"
+    marks = {"new": (r"\mathrm{old}", r"\mathrm{new}"), "time": ("t", "t+1")}
+    old, new = (_dated(name, mark) for mark in marks.get(profile.update, ("", "")))
+    moved = f"{old} - {profile.rate} {gradient}"
+    if profile.update == "prime":
+        return Equation(name, (f"{{{name}}}' = {moved}",))
+    return Equation(new, (moved,))
+
+
+def _dated(name: str, mark: str) -> str:
+    """Put a mark of time to a name, which may have a subscript already."""
+    if not mark:
+        return name
+    if name.endswith("}") and "_{" in name:
+        return f"{name[:-1]},{mark}}}"
+    return f"{name}_{{{mark}}}"

@@ -39,10 +39,12 @@ class Nodes:
             return str(self._print(shown))
         if not value.is_Matrix:
             return f"{self._factor(value, beside=True)} {_ones(expr.shape)}"
-        shown = self._matrix_factor(value)
-        if value.shape[0] == 1:
-            return rf"\mathbf{{1}} {shown}"
-        return rf"{shown} \mathbf{{1}}^{{\top}}"
+        shown = str(self._matrix_factor(value))
+        before, after = (
+            old == 1 and new != 1 for old, new in zip(value.shape, expr.shape, strict=True)
+        )
+        left = r"\mathbf{1} " if before else ""
+        return left + shown + (r" \mathbf{1}^{\top}" if after else "")
 
     def _print_SumEntries(self, expr: Any, exp: Any = None) -> str:
         base = squared(self.seen(expr.matrix))

@@ -11,7 +11,8 @@ from symgrad.derivation import Derivation
 from symgrad.facts import sum_axis, sums_of_scalars
 from symgrad.formats.blocks import Block
 from symgrad.formats.printer import Printer
-from symgrad.graph import SYMMETRIC, Graph
+from symgrad.formats.style import style_of
+from symgrad.graph import SYMMETRIC, Graph, Label
 from symgrad.matrices import Elementwise
 from symgrad.operations.along import CumulativeSum, OthersProduct
 from symgrad.operations.linear import Kronecker, KroneckerBlocks, PseudoInverse
@@ -26,18 +27,28 @@ def notation(derived: Derivation, printed: str) -> list[Block]:
     """Describe the variables with their shapes, what is known of them, and the signs in use."""
     made, printer = derived.result, Printer(derived.result)
     texts: list[str] = []
+    style = style_of(made)
+    if style.function:
+        texts.append(f"The activation is ${style.function} = {_bare(style.activation)}$.")
     texts += _known(made, printer)
     said = [text for sign, text in SIGNS.items() if sign in printed]
     heads = {type(node) for _, e in made.definitions for node in trees.postorder(e)}
     said += [text for head, text in HEADS.items() if head in heads]
     if any(variable.is_Matrix for variable in derived.wrt):
         goal = printer.name(derived.goal)
-        said.append(f"The derivative of ${goal}$ by a matrix has the shape of that matrix.")
+        turned = printer.profile.layout == "numerator"
+        shape = "transposed shape" if turned else "shape"
+        said.append(f"The derivative of ${goal}$ by a matrix has the {shape} of that matrix.")
     if any(label.letter == SYMMETRIC for label in made.labels.values()):
         said.append(SYMMETRIC_MEANS)
     if said:
         texts.append(" ".join(said))
     return [*_table(made, printer), *(Block("text", text) for text in texts)]
+
+
+def _bare(function: str) -> str:
+    """Print the name of a function so that it is not exchanged."""
+    return function + "{}"
 
 
 #: More variables are not listed.
@@ -71,9 +82,16 @@ def _row(made: Graph, printer: Printer, variable: Variable) -> tuple[str, str, s
     if not variable.shape or variable.inside == (1, 1):
         words = {"weights": "weight", "biases": "bias"}.get(words, words.removesuffix("s"))
     if words and label.layer is not None:
-        words += f" of layer {label.layer}"
+        words += _of_layer(printer, label)
     shape = _shape_words(printer, variable.inside) if variable.shape else ""
     return f"${printer.name(variable.symbol)}$", shape, words
+
+
+def _of_layer(printer: Printer, label: Label) -> str:
+    number = printer.profile.number(label.role, label.layer or 0)
+    if printer.profile.weights == "source":
+        return f" from layer {number} to layer {number + 1}"
+    return f" of layer {number}"
 
 
 #: What is said of a sign where it is printed, and of a node where it occurs.

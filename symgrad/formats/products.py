@@ -160,7 +160,9 @@ class Products:
             return self._scaled(coefficient, rest)
         if not isinstance(expr, sp.MatMul):
             return str(self._print(expr))
-        return " ".join(self._matrix_factor(factor) for factor in expr.args)
+        # A nabla acts on what follows it: in a product it stands in brackets.
+        texts = [self._matrix_factor(factor) for factor in expr.args]
+        return " ".join(paren(t) if t.startswith(r"\nabla_") else t for t in texts)
 
     def _matrix_factor(self, expr: Any) -> str:
         shown = self.seen(expr)

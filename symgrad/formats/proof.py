@@ -8,93 +8,18 @@ it stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
-
-import numpy as np
-import sympy as sp
-
-from symgrad import functions, trees
-from symgrad.circuit import Circuit
-from symgrad.circuit.kinds import MULTIPLY, NUMBER, POWER, VARIABLE
 from symgrad.derivation import Derivation
 from symgrad.errors import SymgradError
 from symgrad.formats import equations
 from symgrad.formats.blocks import Equation
-from symgrad.formats.printer import Printer
+from symgrad.formats.crowd import Samples
+from symgrad.formats.lines import UNREAD, Line, Proof, equalities
 from symgrad.formats.shrinking import manageable
-from symgrad.graph import SYMMETRIC
-from symgrad.lowering.calculus import gradient as slopes_of
-from symgrad.reading.printed import read
-from symgrad.rules import partial
-from symgrad.shapes import name_of, shape_of
-from symgrad.verification.ladder import decide
-from symgrad.verification.oracle import symmetric_part
-from symgrad.verification.problem import Problem, TimeIsUp, deadline
-from symgrad.verification.proof import prove
-from symgrad.verification.settings import Setting, sizes_for
+from symgrad.formats.world import World, reason_of
+from symgrad.verification.problem import TimeIsUp, deadline
 
-#: What a line can be.
-PROVED, AGREES, REFUTED, UNREAD = "proved", "agrees", "refuted", "unread"
 #: Seconds for all lines of a derivation.
 TIME = 60.0
-
-
-@dataclass(frozen=True)
-class Line:
-    """One equality of a derivation.
-
-    Attributes:
-        left: What stands to the left of the sign, as LaTeX.
-        right: What stands to its right.
-        status: `"proved"`, `"agrees"` (at points, not proved), `"refuted"` or `"unread"`.
-        reason: Why it was not read, or how it was decided.
-    """
-
-    left: str
-    right: str
-    status: str
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What became of the lines of a derivation; true if all of them hold.
-
-    Attributes:
-        lines: In the order in which they are printed.
-    """
-
-    lines: tuple[Line, ...]
-
-    def __bool__(self) -> bool:
-        return all(line.status in (PROVED, AGREES) for line in self.lines)
-
-    def __iter__(self) -> Iterator[Line]:
-        return iter(self.lines)
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    @property
-    def failing(self) -> tuple[Line, ...]:
-        """The lines that are wrong."""
-        return tuple(line for line in self.lines if line.status == REFUTED)
-
-    def __repr__(self) -> str:
-        counts = {s: sum(line.status == s for line in self.lines) for s in _STATES}
-        said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        return f"<Proof: {len(self.lines)} lines, {said or 'nothing'}>"
-
-    def explain(self) -> str:
-        """Say what became of every line, in words."""
-        rows = [f"{line.status:>8}  {line.left} = {line.right}" for line in self.lines]
-        return "\n".join([repr(self), *rows])
-
-
-_STATES = (PROVED, AGREES, REFUTED, UNREAD)
 
 
 def check(derived: Derivation, lines: list[Equation] | None = None) -> Proof:
@@ -107,20 +32,20 @@ def check(derived: Derivation, lines: list[Equation] | None = None) -> Proof:
     shown = lines or printed(derived)
     stopped = deadline(TIME)
     try:
-        world = _World(manageable(derived), stopped)
+        smaller = manageable(derived)
+        world = World(smaller, stopped)
+        samples = Samples(smaller, stopped) if derived.reduce else world
     except (SymgradError, TimeIsUp) as error:
         pairs = [pair for equation in shown for pair in equalities(equation)]
-        return Proof(tuple(Line(*pair, UNREAD, _reason(error)) for pair in pairs))
+        return Proof(tuple(Line(*pair, UNREAD, reason_of(error)) for pair in pairs))
     found = []
     for equation in shown:
         pairs = equalities(equation)
-        shape = world.shape_of(part for pair in pairs for part in pair)
-        found += [world.decided(left, right, shape, stopped) for left, right in pairs]
+        sums = any(r"\sum" in part for pair in pairs for part in pair)
+        place = samples if sums else world
+        shape = place.shape_of(part for pair in pairs for part in pair)
+        found += [place.decided(left, right, shape, stopped) for left, right in pairs]
     return Proof(tuple(found))
-
-
-def _reason(error: Exception) -> str:
-    return "time was up" if isinstance(error, TimeIsUp) else str(error)
 
 
 def printed(derived: Derivation) -> list[Equation]:
@@ -128,232 +53,3 @@ def printed(derived: Derivation) -> list[Equation]:
     blocks = equations.document(derived, "chain")
     kinds = ("equations", "result")
     return [equation for block in blocks if block.kind in kinds for equation in block.equations]
-
-
-def equalities(equation: Equation) -> list[tuple[str, str]]:
-    r"""Split an equation at its signs: every part beside the one before it.
-
-    >>> equalities(Equation("a", ("b = c", "d")))
-    [('a', 'b'), ('b', 'c'), ('c', 'd')]
-    """
-    parts = [part for text in (equation.left, *equation.right) for part in _sides(text)]
-    return list(pairwise(parts))
-
-
-def _sides(text: str) -> list[str]:
-    depth, start, parts = 0, 0, []
-    for place, character in enumerate(text):
-        depth += (character in "{([") - (character in "})]")
-        if not depth and text.startswith(" = ", place):
-            parts.append(text[start:place])
-            start = place + 3
-    return [*parts, text[start:]]
-
-
-class _World:
-    """The values of everything that is printed, at concrete sizes."""
-
-    def __init__(self, derived: Derivation, stopped: Callable[[], None]) -> None:
-        graph = derived.result
-        self.derived, self.graph, self.printer = derived, graph, Printer(graph)
-        self.setting = Setting(Circuit(), graph.inputs, sizes_for(graph, 0), {})
-        self.writer = self.setting.writer()
-        adjoints = {adjoint.symbol for adjoint in derived.adjoints}
-        self.forward = [(s, e) for s, e in graph.definitions if s not in adjoints]
-        self.names = self._names()
-        for symbol, expression in self.forward:
-            self.writer.define(symbol, expression)
-            stopped()
-        self.loss = int(np.ravel(self.writer.values[derived.goal])[0])
-        self.writer.values.update(_derivatives(derived, self.forward, self.setting))
-        self.valued = self.writer.values.keys() - set(graph.sizes)
-
-    def _names(self) -> dict[str, Any]:
-        printer = self.printer
-        names = {printer.name(v.symbol): v.symbol for v in self.graph.inputs}
-        names.update({printer._print(size): size for size in self.graph.sizes})
-        for symbol, expression in self.forward:
-            names[printer.name(symbol)] = symbol
-            if not symbol.is_Matrix:
-                names.update(self._local(symbol, expression))
-        for adjoint in self.derived.adjoints:
-            names[printer.name(adjoint.symbol)] = adjoint.symbol
-            derivative = printer.derivative(name_of(self.derived.goal), name_of(adjoint.variable))
-            names.setdefault(derivative, adjoint.symbol)
-        return names
-
-    def _local(self, symbol: Any, expression: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the factors of the chain rule: derivatives of a definition by what it uses."""
-        for used in sorted(trees.symbols(expression), key=name_of):
-            if not used.is_Matrix and symbol != self.derived.goal:
-                name = self.printer.derivative(name_of(symbol), name_of(used))
-                yield name, partial(expression, used)
-
-    def decided(self, left: str, right: str, shape: Any, stopped: Callable[[], None]) -> Line:
-        """Read both sides of an equality, and prove it."""
-        try:
-            first, second = self._side(left, right, shape), self._side(right, left, shape)
-        except SymgradError as error:
-            return Line(left, right, UNREAD, str(error))
-        if np.size(first) == 1 or np.size(second) == 1:
-            first, second = np.broadcast_arrays(first, second)
-        if np.shape(first) != np.shape(second):
-            return Line(left, right, REFUTED, "the shapes differ")
-        problem = Problem(
-            self.setting.circuit,
-            tuple(int(node) for node in np.ravel(first)),
-            tuple(int(node) for node in np.ravel(second)),
-            tuple(np.ndindex(*np.shape(first))),
-            self.setting.ranges,
-            (self.loss,),
-            self.setting.tables,
-        )
-        try:
-            if problem.differing() and self._holds_locally(problem, (left, right), shape, stopped):
-                return Line(left, right, PROVED, "prime field")
-            outcome = decide(problem, stopped)
-        except (SymgradError, TimeIsUp) as error:
-            return Line(left, right, UNREAD, _reason(error))
-        return Line(left, right, outcome.status, outcome.method)
-
-    def _holds_locally(
-        self, problem: Problem, texts: tuple[str, str], shape: Any, stopped: Callable[[], None]
-    ) -> bool:
-        """Tell whether the sides are equal whatever the values of the names printed in them.
-
-        Most lines need no more than that, however deep the network below; what is equal for any
-        values is equal for those that the names have.
-        """
-        if any(text.endswith("'(z)") for text in texts):
-            return False
-        sides = [read(text, self.names, shape) for text in texts if text not in self.names]
-        symbols = {symbol for side in sides for symbol in trees.symbols(side)}
-        # What is declared of an input, as that its rows sum to one, may be what a line needs.
-        defined = (symbols & self.valued) - {v.symbol for v in self.graph.inputs}
-        values = [self.writer.values[s] for s in sorted(defined, key=name_of)]
-        leaves = _factors(problem.circuit, [int(n) for value in values for n in np.ravel(value)])
-        circuit, images = _cut(problem.circuit, [*problem.derived, *problem.claimed], leaves)
-        half = len(problem.derived)
-        derived, claimed = tuple(images[:half]), tuple(images[half:])
-        local = Problem(circuit, derived, claimed, problem.entries, problem.ranges)
-        try:
-            found = prove(local, stopped)
-        except SymgradError:
-            return False
-        return found.equal and not any(conditions for _, conditions in found.assumed)
-
-    def _side(self, text: str, other: str, shape: Any) -> Any:
-        z = sp.Symbol("z", real=True)
-        lemma = self._lemma(text, other, z)
-        if lemma is not None:
-            self.writer.values.setdefault(z, self.setting.circuit.variable("z"))
-            return np.asarray(self.writer(lemma), dtype=object)
-        return np.asarray(self.writer(read(text, self.names, shape)), dtype=object)
-
-    def shape_of(self, parts: Iterable[str]) -> Any:
-        """Tell the shape of what is equal, from a name among it."""
-        for part in parts:
-            if part in self.names:
-                value = self.names[part]
-                return tuple(shape_of(value)) if value.is_Matrix else ()
-        return ()
-
-    def _lemma(self, text: str, other: str, z: Any) -> Any:
-        """Return what a side of f'(z) = ... means, or None."""
-        for entry in functions.FUNCTIONS.values():
-            name = f"{entry.latex}'(z)"
-            if text == name:
-                return sp.diff(entry.definition(z), z)
-            if other == name:
-                return read(text, {"z": z}, ())
-        return None
-
-
-def _derivatives(derived: Derivation, forward: Any, setting: Setting) -> dict[Any, Any]:
-    """Return the derivatives of the goal by everything that has an adjoint, by its symbol.
-
-    Every entry of an input or a definition is given a small change of its own, by which the goal is
-    differentiated: so a derivative is that through this entry alone, whatever it is equal to.
-    """
-    changed = Setting(Circuit(), derived.result.inputs, setting.sizes, {})
-    writer, circuit = changed.writer(), changed.circuit
-    changes: dict[Any, Any] = {}
-    wanted = {adjoint.variable for adjoint in derived.adjoints}
-    inputs = [(v.symbol, writer.values[v.symbol]) for v in derived.result.inputs]
-    for symbol, expression in (*inputs, *forward):
-        written = expression if isinstance(expression, (int, np.ndarray)) else writer(expression)
-        value = np.asarray(written, dtype=object)
-        if symbol in wanted:
-            changes[symbol] = _changes(circuit, name_of(symbol), value.shape)
-            pairs = zip(value.ravel(), changes[symbol].ravel(), strict=True)
-            moved = [circuit.add(int(a), int(b)) for a, b in pairs]
-            value = np.reshape(np.array(moved, dtype=object), value.shape)
-        writer.values[symbol] = value[()]
-    goal = int(np.ravel(writer.values[derived.goal])[0])
-    changed_entries = [int(node) for table in changes.values() for node in table.ravel()]
-    slopes = dict(zip(changed_entries, slopes_of(circuit, goal, changed_entries), strict=True))
-    images: dict[int, int] = {}
-    _at_no_change(circuit, list(slopes.values()), setting.circuit, images)
-    found = {}
-    for adjoint in derived.adjoints:
-        table = changes[adjoint.variable]
-        kept = [images[slopes[int(node)]] for node in np.ravel(table)]
-        if derived.result.label(adjoint.symbol).letter == SYMMETRIC:
-            kept = symmetric_part(setting.circuit, kept)
-        found[adjoint.symbol] = np.reshape(np.array(kept, dtype=object), np.shape(table))[()]
-    return found
-
-
-def _changes(circuit: Circuit, name: str, shape: tuple[int, ...]) -> Any:
-    table = np.empty(shape, dtype=object)
-    for place in np.ndindex(*shape):
-        table[place] = circuit.variable(f"{CHANGE}{name}{list(place)}")
-    return table
-
-
-#: How the names of changes begin; no input is called so.
-CHANGE = "change of "
-
-
-def _factors(circuit: Circuit, nodes: Iterable[int]) -> set[int]:
-    """Return what products are made of: they merge with others, and are no nodes there."""
-    found, pending = set(), list(nodes)
-    while pending:
-        node = pending.pop()
-        kind, args, _ = circuit.nodes[node]
-        if kind in (MULTIPLY, POWER):
-            pending.extend(args)
-        elif kind != NUMBER:
-            found.add(node)
-    return found
-
-
-def _cut(circuit: Circuit, outputs: Iterable[int], leaves: set[int]) -> tuple[Circuit, list[int]]:
-    """Copy the nodes above the leaves, with a variable in the place of every leaf."""
-    outputs, target = list(outputs), Circuit()
-    images: dict[int, int] = {}
-    pending, above = list(outputs), set()
-    while pending:
-        node = pending.pop()
-        if node not in above:
-            above.add(node)
-            pending.extend(() if node in leaves else circuit.nodes[node].args)
-    for node in sorted(above):  # what a node is made of has smaller numbers
-        kind, args, value = circuit.nodes[node]
-        if node in leaves:
-            images[node] = target.variable(f"value {node}")
-        else:
-            images[node] = target.apply(kind, [images[arg] for arg in args], value)
-    return target, [images[node] for node in outputs]
-
-
-def _at_no_change(
-    source: Circuit, outputs: list[int], circuit: Circuit, images: dict[int, int]
-) -> None:
-    """Do in another circuit what one does, at no change; every node's image is noted."""
-    for node in source.cone(outputs):
-        kind, args, value = source.nodes[node]
-        if kind == VARIABLE and str(value).startswith(CHANGE):
-            images[node] = circuit.number(0)
-        else:
-            images[node] = circuit.apply(kind, [images[arg] for arg in args], value)

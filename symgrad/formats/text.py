@@ -29,6 +29,14 @@ _WORDS = {
     "sigma": "σ",
     "eta": "η",
     "odot": "∘",
+    "circ": "∘",
+    "bullet": "•",
+    "oslash": "⊘",
+    "nabla": "∇",
+    "epsilon": "ε",
+    "prime": "′",
+    "intercal": "T",
+    "dots": "...",
     "cdot": "·",
     "otimes": "⊗",
     "ast": "*",
@@ -36,6 +44,7 @@ _WORDS = {
     "top": "T",
     "times": "×",
     "leftarrow": "<-",
+    "rightarrow": "->",
     "lVert": "‖",
     "rVert": "‖",
     "lvert": "|",
@@ -108,7 +117,16 @@ class _Reader:
             return f"sqrt({self._group()})"
         if word in _ACCENTS:
             return unicodedata.normalize("NFC", self._group() + _ACCENTS[word])
-        if word in ("operatorname", "mathbf", "text", "mathrm"):
+        if word in (
+            "operatorname",
+            "mathbf",
+            "boldsymbol",
+            "text",
+            "mathrm",
+            "mathsf",
+            "underline",
+            "overline",
+        ):
             return self._group()
         if word in ("begin", "end"):
             return "{" if self._group() and word == "begin" else "}"
@@ -175,7 +193,7 @@ def _block(block: Block) -> str:
         return _text(block.text)
     if block.kind == "table":
         return _table([[_text(cell) for cell in row] for row in block.rows])
-    relation = "<-" if block.kind == "assignments" else "="
+    relation = plain(block.relation)
     return "\n".join(f"  {line}" for e in block.equations for line in lines_of(e, relation))
 
 

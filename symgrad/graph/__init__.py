@@ -79,6 +79,7 @@ class Graph:
         outputs: The symbols whose values are asked for.
         labels: What names stand for.
         introduced: Names that the engine made up to share a subexpression.
+        profile: How it is printed, a `symgrad.profiles.Profile`; None for symgrad's own way.
     """
 
     inputs: tuple[Variable, ...]
@@ -87,6 +88,7 @@ class Graph:
     outputs: tuple[Any, ...]
     labels: Mapping[str, Label] = field(default_factory=dict)
     introduced: frozenset[str] = frozenset()
+    profile: Any = None
 
     def __post_init__(self) -> None:
         """Freeze the labels."""
@@ -110,7 +112,7 @@ class Graph:
     def __reduce__(self) -> Any:
         # A mapping proxy does not pickle; the dictionary behind it does.
         fields = (self.inputs, self.parameters, self.definitions, self.outputs)
-        return Graph, (*fields, dict(self.labels), self.introduced)
+        return Graph, (*fields, dict(self.labels), self.introduced, self.profile)
 
     @property
     def defined_names(self) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -19,9 +20,10 @@ from symgrad import graph as graphs
 from symgrad.algebra import add, elementwise, scale, sum_entries
 from symgrad.errors import OptionError, ShapeError, checks_options
 from symgrad.facts import stem
+from symgrad.forms import MEAN, Forms
 from symgrad.formula import Formula, merged_inputs
 from symgrad.graph import Graph, Label
-from symgrad.layers import Network
+from symgrad.layers import Network, in_form
 from symgrad.matrices import Elementwise
 from symgrad.shapes import Variable, name_of, shape_of, worded
 from symgrad.softmax import Softmax
@@ -84,6 +86,7 @@ class Loss:
         fuses: The activation with which the loss is taken from pre-activations: `"sigmoid"`,
             `"softmax"` or none.
         distribution: Whether every row of the target is one, and sums to one.
+        reduce: What the loss of many samples is of those of single ones, `"mean"` or `"sum"`.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Loss:
     example: tuple[Any, Any, Any]
     fuses: str = ""
     distribution: bool = False
+    reduce: str = MEAN
 
 
 #: Every loss, by name.
@@ -99,7 +103,12 @@ LOSSES: dict[str, Loss] = {}
 
 
 def loss(
-    *, law: str, example: tuple[Any, Any, Any], fuses: str = "", distribution: bool = False
+    *,
+    law: str,
+    example: tuple[Any, Any, Any],
+    fuses: str = "",
+    distribution: bool = False,
+    reduce: str = MEAN,
 ) -> Callable[[Any], Any]:
     """Register a loss (a decorator); the function's docstring is what users read.
 
@@ -109,7 +118,7 @@ def loss(
 
     def register(define: Any) -> Any:
         name = define.__name__
-        entry = Loss(name, law, define, example, fuses, distribution)
+        entry = Loss(name, law, define, example, fuses, distribution, reduce)
         LOSSES[name] = entry
 
         def made(prediction: Any, target: Any = None, **options: Any) -> Formula:
@@ -170,7 +179,14 @@ def _of_network(entry: Loss, net: Network, from_logits: bool, options: Any) -> F
     base = replace(model.graph, definitions=built.definitions)
     goal = _declared_target(entry, target.graph, operands.axis)
     names = tuple(map(name_of, built.targets))
-    return _loss_formula(base, goal, value, model, names, options)
+    made = _loss_formula(base, goal, value, model, names, options)
+    # By its name: a registered function does not pickle.
+    again = partial(_in_form, entry.name, net, from_logits, options)
+    return replace(made, forms=Forms(again, entry.reduce))
+
+
+def _in_form(name: str, net: Network, from_logits: bool, options: Any, form: str) -> Formula:
+    return _of_network(LOSSES[name], in_form(net, form), from_logits, options)
 
 
 def _takes_logits(entry: Loss, net: Network, from_logits: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -11,9 +12,10 @@ from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.algebra import elementwise, sum_entries
 from symgrad.errors import OptionError, checks_options
+from symgrad.forms import ANY, Forms
 from symgrad.formula import Formula, merged_inputs
 from symgrad.graph import Graph, Label
-from symgrad.layers import Network
+from symgrad.layers import Network, in_form
 from symgrad.shapes import Variable, name_of
 from symgrad.trees import times
 
@@ -51,7 +53,11 @@ def l2(net: Any, weight: Any = 1, *, biases: bool = False) -> Formula:
     >>> l2(net, sp.Rational(1, 2), biases=True).sympy
     b1**2/2 + w1**2/2
     """
-    return _penalty(net, weight, biases, lambda w: w**2)
+    return _penalty(net, weight, biases, _square)
+
+
+def _square(value: Any) -> Any:
+    return value**2
 
 
 def _penalty(net: Any, weight: Any, biases: bool, function: Callable[[Any], Any]) -> Formula:
@@ -79,4 +85,13 @@ def _penalty(net: Any, weight: Any, biases: bool, function: Callable[[Any], Any]
     labels[name_of(symbol)] = Label("R", "penalty")
     parameters = tuple(v.name for v in chosen)
     graphs.check(inputs, [(symbol, value)])
-    return Formula(Graph(inputs, parameters, ((symbol, value),), (symbol,), labels), symbol)
+    forms = None
+    if isinstance(net, Network):
+        again = partial(_in_form, net, weight=weight, biases=biases, function=function)
+        forms = Forms(again, ANY)
+    graph = Graph(inputs, parameters, ((symbol, value),), (symbol,), labels)
+    return Formula(graph, symbol, forms=forms)
+
+
+def _in_form(net: Network, form: str, **options: Any) -> Formula:
+    return _penalty(in_form(net, form), **options)

@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.errors import OptionError
+from symgrad.forms import SUM
 from symgrad.losses import Operands, loss
 from symgrad.trees import times
 
@@ -44,6 +45,7 @@ def mse(operands: Operands) -> Any:
 @loss(
     law="sum over all samples and outputs of (prediction - target)^2",
     example=([[1, 2], [3, 4]], [[0, 2], [5, 3]], sp.Integer(6)),
+    reduce=SUM,
 )
 def sse(operands: Operands) -> Any:
     """Sum of squared errors, over all samples and outputs; see `mse` for the arguments.
@@ -59,6 +61,7 @@ def sse(operands: Operands) -> Any:
 @loss(
     law="1/2 sum over all samples and outputs of (prediction - target)^2",
     example=([[1, 2], [3, 4]], [[0, 2], [5, 3]], sp.Integer(3)),
+    reduce=SUM,
 )
 def half_sse(operands: Operands) -> Any:
     """Half the sum of squared errors, so that the 2 of the square cancels; see `mse`.

@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symgrad.circuit import Circuit
 from symgrad.errors import OptionError, listed
+from symgrad.facts import sums_of_scalars
 from symgrad.graph import Graph
 from symgrad.graph.requirements import possible
 from symgrad.lowering import SizedNode, Writer, table
@@ -54,6 +56,8 @@ class Setting:
         for variable in inputs:
             if variable.name not in self.sizes:
                 self._declare(variable, domain.get(variable.name))
+        for group in sums_of_scalars(inputs):
+            self._tie(group)
 
     def writer(self) -> Writer:
         """Return a writer that knows the inputs."""
@@ -73,6 +77,13 @@ class Setting:
         self.tables[variable.name] = nodes[:, 0] if len(variable.shape) == 1 else nodes
         if variable.origin:
             self.origins[variable.name] = tuple(write.size(low) for low in variable.origin)
+
+    def _tie(self, group: tuple[Variable, ...]) -> None:
+        """Let the last of scalars that sum to one be one minus the others."""
+        line = np.array([self.values[variable.symbol] for variable in group], dtype=object)
+        self._normalise(line.reshape(1, -1), 1, "")
+        last = group[-1]
+        self.values[last.symbol] = self.tables[last.name] = int(line[-1])
 
     def _entries(self, variable: Variable, shape: tuple[int, int], at: Range) -> Any:
         words = set(variable.assumptions)

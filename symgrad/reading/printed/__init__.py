@@ -13,18 +13,27 @@ from typing import Any
 import sympy as sp
 
 from symgrad.algebra import broadcast
-from symgrad.reading.printed.building import Sizes, build, find_shape
+from symgrad.errors import ParseError
+from symgrad.reading.printed.building import Builder
+from symgrad.reading.printed.fitting import Fitter
 from symgrad.reading.printed.parser import Parser
+from symgrad.reading.printed.parts import Part, located
 from symgrad.shapes import Shape
 
 
-def read(latex: str, names: Mapping[str, Any], shape: Shape) -> Any:
+def read(
+    latex: str,
+    names: Mapping[str, Any],
+    shape: Shape,
+    origins: Mapping[Any, tuple[Any, ...]] | None = None,
+) -> Any:
     r"""Read a printed formula.
 
     Args:
         latex: What symgrad printed.
-        names: Symbols, or expressions, by how they are printed.
+        names: Symbols, or expressions, by how they are printed; those of sizes, too.
         shape: The shape that the value has: `()` or `(rows, columns)`.
+        origins: By the symbols of arrays, the indices of their first entries; 1 where left out.
 
     Raises:
         ParseError: It is not of the language, or shapes do not fit.
@@ -34,16 +43,24 @@ def read(latex: str, names: Mapping[str, Any], shape: Shape) -> Any:
     (1/2)*x.T
     """
     part = Parser(latex, names).parse()
-    sizes = Sizes()
-    shapes: dict[int, Shape] = {}
-    found = find_shape(part, sizes, shapes)
-    if found and shape:
-        for own, wanted in zip(found, shape, strict=True):
-            sizes.equate(own, wanted)
-    elif not found and shape:
-        return broadcast(build(part, sizes, shapes), *shape)
-    elif found:
-        for own in found:
-            sizes.equate(own, sp.S.One)
-    value = build(part, sizes, shapes)
-    return sp.Trace(value) if value.is_Matrix and not shape else value
+    try:
+        return _built(latex, part, shape, origins or {})
+    except RecursionError:
+        raise located(latex, 0, "this is nested too deeply") from None
+
+
+def _built(latex: str, part: Part, shape: Shape, origins: Mapping[Any, Any]) -> Any:
+    fitter = Fitter(latex)
+    found = fitter.fit(part)
+    wanted = fitter.sizes.shape(shape)
+    try:
+        if found:
+            fitter.equate(found, wanted or (sp.S.One, sp.S.One))
+        elif wanted and not (part.kind == "number" and part.value == 0):
+            raise ParseError("this is a scalar, and a matrix is expected")
+    except ParseError as error:
+        raise located(latex, 0, str(error)) from None
+    value = Builder(fitter, origins).build(part)
+    if value.is_Matrix == bool(shape):
+        return value
+    return broadcast(value, *shape) if shape else sp.Trace(value)

@@ -1,12 +1,12 @@
-"""Parts of a printed formula as expressions: shapes first, for some sizes are not printed."""
+"""Parts of a formula, whose shapes are known, as expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad.algebra import (
     add,
@@ -16,203 +16,242 @@ from symgrad.algebra import (
     multiply,
     scale,
     softmax,
+    split_coefficient,
     transpose,
 )
-from symgrad.errors import ParseError
-from symgrad.matrices import Broadcast, SumEntries
+from symgrad.errors import ParseError, SymgradError
+from symgrad.matrices import Broadcast, SumEntries, UnitMatrix
 from symgrad.operations.linear import LogDeterminant
-from symgrad.reading.printed.parser import Part
-from symgrad.shapes import Shape, same_size, shape_of
+from symgrad.operations.spectral import Exponential
+from symgrad.reading.printed.fitting import Fitter
+from symgrad.reading.printed.parts import Grid, Part, Range, located
+from symgrad.reading.printed.sizes import is_known
+from symgrad.rules.indexed import index_sum
+from symgrad.shapes import Shape
+
+#: Where the entries of an array begin, by its symbol.
+Origins = Mapping[Any, tuple[Any, ...]]
 
 
-@dataclass
-class Sizes:
-    """Sizes that are not printed, and what they turned out to be."""
+class Builder:
+    """Builds the expressions of parts.
 
-    known: dict[Any, Any] = field(default_factory=dict)
-
-    def fresh(self) -> Any:
-        """Return a size that is not known yet."""
-        return sp.Dummy("size", integer=True, positive=True)
-
-    def of(self, size: Any) -> Any:
-        """Return what a size turned out to be."""
-        while size in self.known:
-            size = self.known[size]
-        return size
-
-    def equate(self, first: Any, second: Any) -> None:
-        """Note that two sizes are equal; a ParseError if they cannot be."""
-        first, second = self.of(first), self.of(second)
-        if isinstance(first, sp.Dummy):
-            if first != second:
-                self.known[first] = second
-        elif isinstance(second, sp.Dummy):
-            self.known[second] = first
-        elif not same_size(first, second):
-            raise ParseError(f"sizes {first} and {second} do not fit")
-
-
-_Rule = Callable[[Part, list[Shape], Sizes], Shape]
-
-
-def find_shape(part: Part, sizes: Sizes, shapes: dict[int, Shape]) -> Shape:
-    """Note the shape of a part and of all below it, by their ids.
-
-    >>> find_shape(Part("identity"), Sizes(), {})
-    (_size, _size)
+    Args:
+        fitter: What found the shapes.
+        origins: Where arrays begin that do not begin at 1.
     """
-    below = [find_shape(each, sizes, shapes) for each in part.below]
-    found = _SHAPES.get(part.kind, _like)(part, below, sizes)
-    shapes[id(part)] = found
-    return found
+
+    def __init__(self, fitter: Fitter, origins: Origins) -> None:
+        self.fitter, self.origins = fitter, origins
+        self.ranges: dict[Any, tuple[Any, Any]] = {}
+        self.cases = 0
+
+    def build(self, part: Part) -> Any:
+        """Return the expression of a part.
+
+        Raises:
+            ParseError: A size cannot be told, or an index lies outside.
+        """
+        shape = self.fitter.of(part)
+        try:
+            if any(not is_known(size) for size in shape):
+                raise ParseError("the size of ones, zeros or an identity cannot be told")
+            value = self._built(part, shape)
+        except SymgradError as error:
+            if isinstance(error, ParseError) and error.start is not None:
+                raise
+            raise located(self.fitter.text, part.start or 0, str(error)) from None
+        return value if self.fitter.shapes[part] else _scalar(value)
+
+    def _built(self, part: Part, shape: Shape) -> Any:
+        own = {"sum": self._sum, "product": self._product, "grid": self._grid, "cases": self._cases}
+        if part.kind in own:
+            return own[part.kind](part, shape)
+        if part.kind == "entry":
+            return self._entry(part)
+        values = [self.build(each) for each in part.below]
+        return _BUILDERS[part.kind](part, values, shape)
+
+    # ------------------------------------------------------------- what binds letters
+
+    def _sum(self, part: Part, shape: Shape) -> Any:
+        """Add up; what is a matrix does not depend on the index, and stands behind the sum."""
+        found: Range = part.value
+        self.ranges[found.symbol] = found.low, found.high
+        (body,) = part.below
+        value = self.build(body)
+        if not value.is_Matrix:
+            return index_sum(value, tuple(found))
+        coefficient, rest = split_coefficient(value)
+        if found.symbol in rest.free_symbols:
+            raise ParseError("a sum of matrices is not read")
+        return scale(index_sum(coefficient, tuple(found)), rest)
+
+    def _product(self, part: Part, shape: Shape) -> Any:
+        found: Range = part.value
+        self.ranges[found.symbol] = found.low, found.high
+        return sp.Product(self.build(part.below[0]), tuple(found))
+
+    def _grid(self, part: Part, shape: Shape) -> Any:
+        grid: Grid = part.value
+        places = [sp.Dummy(symbol.name, integer=True) for symbol in (*grid.symbols, *grid.symbols)]
+        inner = {}
+        for symbol, start, place, size in zip(
+            grid.symbols, grid.starts, places, shape or (sp.S.One,) * 2, strict=False
+        ):
+            self.ranges[symbol] = start, sp.expand(start + size - 1)
+            inner[symbol] = place + start
+        body = self.build(part.below[0]).xreplace(inner)
+        return sp.FunctionMatrix(*(shape or (1, 1)), sp.Lambda(tuple(places[:2]), body))
+
+    def _cases(self, part: Part, shape: Shape) -> Any:
+        """Build cases; one that does not hold may have entries outside of an array."""
+        self.cases += 1
+        values = [self.build(each) for each in part.below]
+        self.cases -= 1
+        return _function(part, values, shape)
+
+    # ------------------------------------------------------------------------ entries
+
+    def _entry(self, part: Part) -> Any:
+        (below,) = part.below
+        shape = self.fitter.of(below) or (sp.S.One, sp.S.One)
+        single, double = part.value
+        is_name = below.kind == "name"
+        value = below.value if is_name else _matrix(self.build(below))
+        first, second, *_ = (*(self.origins.get(value, ()) if is_name else ()), 1, 1)
+        if shape[1] == 1:
+            places = [sp.expand(single[0] - first), sp.S.Zero]
+        else:
+            places = [sp.expand(double[0] - first), sp.expand(double[1] - second)]
+        for place, size in zip(places, shape, strict=True):
+            if not self.cases and self._is_outside(place, size):
+                raise ParseError(f"there is no entry at {place} of {size}, counted from 0")
+        return MatrixElement(value, *places)
+
+    def _is_outside(self, place: Any, size: Any) -> bool:
+        """Tell whether a place, or an end of the places that it takes, lies outside for sure."""
+        least = most = place
+        for symbol, (low, high) in reversed(self.ranges.items()):
+            if symbol in least.free_symbols | most.free_symbols:
+                least = _extreme(least, symbol, low, high)
+                most = _extreme(most, symbol, high, low)
+        return bool(least.is_negative or sp.expand(size - 1 - most).is_negative)
 
 
-def _folded(join: Callable[[Shape, Shape, Sizes], Shape]) -> _Rule:
-    """Join the shapes of those parts that are matrices, one after the other."""
-
-    def rule(part: Part, below: list[Shape], sizes: Sizes) -> Shape:
-        found: Shape = ()
-        for shape in filter(None, below):
-            found = join(found, shape, sizes) if found else shape
-        return found
-
-    return rule
+def _extreme(place: Any, symbol: Any, rising: Any, falling: Any) -> Any:
+    """Put an end of a range into a place: one if it rises with the index, else the other."""
+    slope = sp.expand(place).coeff(symbol)
+    if slope.is_negative:
+        return sp.expand(place.xreplace({symbol: falling}))
+    return sp.expand(place.xreplace({symbol: rising}))
 
 
-def _same(first: Shape, second: Shape, sizes: Sizes) -> Shape:
-    sizes.equate(first[0], second[0])
-    sizes.equate(first[1], second[1])
-    return first
+def _matrix(value: Any) -> Any:
+    return value if value.is_Matrix else sp.ImmutableMatrix([[value]])
 
 
-def _multiplied(first: Shape, second: Shape, sizes: Sizes) -> Shape:
-    sizes.equate(first[1], second[0])
-    return (first[0], second[1])
+def _scalar(value: Any) -> Any:
+    """Return a matrix of one entry as that entry."""
+    if not value.is_Matrix:
+        return value
+    return value[0, 0] if isinstance(value, sp.MatrixBase) else sp.Trace(value)
 
 
-_like = _folded(_same)
+def _filled(value: Any, shape: Shape) -> Any:
+    return value if value.is_Matrix else broadcast(value, *shape)
 
 
-def _leaf(part: Part, below: list[Shape], sizes: Sizes) -> Shape:
-    return tuple(shape_of(part.value)) if part.kind == "matrix" else ()
+def _add(part: Part, values: list[Any], shape: Shape) -> Any:
+    return add(*(_filled(value, shape) for value in values)) if shape else sp.Add(*values)
 
 
-def _square(part: Part, below: list[Shape], sizes: Sizes) -> Shape:
-    if below and below[0]:
-        sizes.equate(*below[0])
-        return below[0]
-    return ()
-
-
-_SHAPES: dict[str, _Rule] = {
-    "matrix": _leaf,
-    "scalar": _leaf,
-    "number": _leaf,
-    "ones": lambda part, below, sizes: (sizes.fresh(), sp.S.One),
-    "zeros": lambda part, below, sizes: (sizes.fresh(), sizes.fresh()),
-    "identity": lambda part, below, sizes: (size := sizes.fresh(), size),
-    "transpose": lambda part, below, sizes: below[0][::-1],
-    "mul": _folded(_multiplied),
-    "inverse": _square,
-    "trace": lambda part, below, sizes: (),
-    "det": lambda part, below, sizes: (),
-    "logdet": lambda part, below, sizes: (),
-    "norm": lambda part, below, sizes: (),
-}
-
-
-def build(part: Part, sizes: Sizes, shapes: dict[int, Shape]) -> Any:
-    """Build the expression of a part whose shapes are known.
-
-    Raises:
-        ParseError: The size of ones or of an identity cannot be told.
-
-    >>> part = Part("number", value=sp.Integer(2))
-    >>> build(part, Sizes(), {id(part): ()})
-    2
-    """
-    values = [build(each, sizes, shapes) for each in part.below]
-    shape = tuple(map(sizes.of, shapes[id(part)]))
-    if any(isinstance(size, sp.Dummy) for size in shape):
-        raise ParseError("the size of ones or of an identity cannot be told")
-    return _BUILDERS[part.kind](part, values, shape)
-
-
-def _is_one(value: Any) -> bool:
-    return bool(value.is_Matrix and value.shape == (1, 1))
-
-
-def _as_scalar(value: Any) -> Any:
-    return sp.Trace(value) if _is_one(value) else value
-
-
-def _sum_of(part: Part, values: list[Any], shape: Shape) -> Any:
-    if not shape:
-        return sp.Add(*values)
-    return add(*(v if v.is_Matrix else broadcast(v, *shape) for v in values))
-
-
-def _product_of(part: Part, values: list[Any], shape: Shape) -> Any:
-    scalars = [v for v in values if not v.is_Matrix]
-    matrices = [v for v in values if v.is_Matrix]
+def _multiply(part: Part, values: list[Any], shape: Shape) -> Any:
+    scalars = [value for value in values if not value.is_Matrix]
+    matrices = [value for value in values if value.is_Matrix]
     if not matrices:
         return sp.Mul(*scalars)
     return scale(sp.Mul(*scalars), multiply(*matrices) if len(matrices) > 1 else matrices[0])
 
 
-def _entries_of(part: Part, values: list[Any], shape: Shape) -> Any:
+def _entries(part: Part, values: list[Any], shape: Shape) -> Any:
+    return hadamard(*(_filled(value, shape) for value in values)) if shape else sp.Mul(*values)
+
+
+def _quotient(part: Part, values: list[Any], shape: Shape) -> Any:
+    over, under = values
     if not shape:
-        return sp.Mul(*values)
-    return hadamard(*(v if v.is_Matrix else broadcast(v, *shape) for v in values))
+        return over / under
+    below = elementwise(lambda entry: 1 / entry, under) if under.is_Matrix else 1 / under
+    return _entries(part, [over, below], shape)
 
 
-def _power_of(part: Part, values: list[Any], shape: Shape) -> Any:
-    base = values[0]
-    exponent = values[1] if len(values) > 1 else part.value
+def _power(part: Part, values: list[Any], shape: Shape) -> Any:
+    base, exponent = values
     if not base.is_Matrix:
         return base**exponent
-    if part.kind == "power" and exponent == -1 and len(values) > 1:
-        return sp.Inverse(base)
-    if part.kind == "power" and len(values) > 1:
-        return sp.MatPow(base, exponent)
-    if _is_one(base) and part.kind == "power":
-        return sp.Trace(base) ** exponent
-    return elementwise(lambda z: z**exponent, base)
+    return sp.Inverse(base) if exponent == -1 else sp.MatPow(base, exponent)
 
 
-def _norm_of(part: Part, values: list[Any], shape: Shape) -> Any:
-    squares = SumEntries(sp.HadamardPower(values[0], 2)) if values[0].is_Matrix else values[0] ** 2
-    return squares ** (part.value / 2)
-
-
-def _function_of(part: Part, values: list[Any], shape: Shape) -> Any:
+def _function(part: Part, values: list[Any], shape: Shape) -> Any:
     if not shape:
-        return part.value(*map(_as_scalar, values))
-    matrices = [v if v.is_Matrix else Broadcast(v, *shape) for v in values]
+        return part.value(*values)
+    matrices = [value if value.is_Matrix else Broadcast(value, *shape) for value in values]
     return elementwise(part.value, *matrices)
 
 
+def _norm(part: Part, values: list[Any], shape: Shape) -> Any:
+    (value,) = values
+    squares = SumEntries(sp.HadamardPower(value, 2)) if value.is_Matrix else value**2
+    return squares ** (part.value / 2)
+
+
+def _unit(part: Part, values: list[Any], shape: Shape) -> Any:
+    rows, columns = shape or (sp.S.One, sp.S.One)
+    return UnitMatrix(rows, columns, part.value - 1, 0)
+
+
+def _softmax(part: Part, values: list[Any], shape: Shape) -> Any:
+    matrix = _matrix(values[0])
+    return softmax(matrix, axis=0 if matrix.shape[1] == 1 else 1)
+
+
+def _of_matrix(head: Callable[[Any], Any], scalar: Callable[[Any], Any]) -> Any:
+    """Return a builder that does one thing with a matrix and another with a scalar."""
+    return lambda part, values, shape: (head if values[0].is_Matrix else scalar)(values[0])
+
+
+def _identity(value: Any) -> Any:
+    return value
+
+
 _BUILDERS: dict[str, Callable[[Part, list[Any], Shape], Any]] = {
-    "matrix": lambda part, values, shape: part.value,
-    "scalar": lambda part, values, shape: part.value,
+    "name": lambda part, values, shape: part.value,
     "number": lambda part, values, shape: part.value,
-    "group": lambda part, values, shape: _as_scalar(values[0]),
-    "ones": lambda part, values, shape: sp.OneMatrix(*shape),
-    "zeros": lambda part, values, shape: sp.ZeroMatrix(*shape),
-    "identity": lambda part, values, shape: sp.Identity(shape[0]),
-    "transpose": lambda part, values, shape: transpose(values[0]),
-    "inverse": lambda part, values, shape: sp.Inverse(values[0]),
-    "add": _sum_of,
-    "mul": _product_of,
-    "entries": _entries_of,
-    "power": _power_of,
-    "entrypower": _power_of,
-    "matpow": lambda part, values, shape: sp.MatPow(values[0], part.value),
-    "norm": _norm_of,
-    "function": _function_of,
-    "softmax": lambda part, values, shape: softmax(values[0], axis=0 if shape[1] == 1 else 1),
-    "trace": lambda part, values, shape: sp.Trace(values[0]),
-    "det": lambda part, values, shape: sp.Determinant(values[0]),
-    "logdet": lambda part, values, shape: LogDeterminant(values[0]),
+    "group": lambda part, values, shape: values[0],
+    "ones": lambda part, values, shape: sp.OneMatrix(*(shape or (1, 1))),
+    "zeros": lambda part, values, shape: sp.ZeroMatrix(*(shape or (1, 1))),
+    "identity": lambda part, values, shape: sp.Identity((shape or (1,))[0]),
+    "unit": _unit,
+    "transpose": _of_matrix(transpose, _identity),
+    "inverse": _of_matrix(sp.Inverse, lambda value: 1 / value),
+    "add": _add,
+    "mul": _multiply,
+    "entries": _entries,
+    "quotient": _quotient,
+    "reciprocal": lambda part, values, shape: 1 / values[0],
+    "root": lambda part, values, shape: sp.sqrt(values[0]),
+    "scalar power": _power,
+    "power": _power,
+    "exponential": _of_matrix(Exponential, sp.exp),
+    "norm": _norm,
+    "function": _function,
+    "softmax": _softmax,
+    "trace": _of_matrix(sp.Trace, _identity),
+    "det": _of_matrix(sp.Determinant, _identity),
+    "logdet": _of_matrix(LogDeterminant, lambda value: sp.log(sp.Abs(value))),
+    "operator": lambda part, values, shape: part.value.make(
+        list(map(_matrix, values)), shape or (sp.S.One, sp.S.One)
+    ),
+    "explicit": lambda part, values, shape: sp.ImmutableMatrix(*part.value, values),
 }

@@ -1,279 +1,273 @@
-"""What is printed, as a tree of parts: walked over once, from left to right."""
+r"""What is printed, as a tree of parts: walked over once, from left to right.
+
+Signs bind as they are printed: a power first, then products, then \otimes and \ast, \odot and
+\oslash, then + and -. Where the printer sets brackets, because a reader might take it otherwise,
+they are asked for.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
-from symgrad import functions
-from symgrad.algebra import transpose
-from symgrad.errors import ParseError
+from symgrad.reading.printed.names import Named, Names
+from symgrad.reading.printed.operators import CONVOLUTION, KRONECKER, OF_ONE, PSEUDO_INVERSE
+from symgrad.reading.printed.parts import Part
+from symgrad.reading.printed.signs import CONSTANTS, longest_first
+from symgrad.reading.printed.special import ALONG, Special
 
-#: Functions by what is printed: of one scalar, taken of every entry of a matrix.
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    **{entry.latex: entry.apply for entry in functions.FUNCTIONS.values()},
-    **{
-        rf"\{name}": getattr(sp, name)
-        for name in ("sin", "cos", "tan", "sinh", "cosh", "exp", "log")
-    },
-    r"\arcsin": sp.asin,
-    r"\arccos": sp.acos,
-    r"\operatorname{sign}": sp.sign,
-    r"\operatorname{artanh}": sp.atanh,
-    r"\operatorname{arsinh}": sp.asinh,
-}
-#: Their derivatives, as f'(z).
-SLOPES = {entry.latex: entry.derivative for entry in functions.FUNCTIONS.values()}
-_COMMAND = re.compile(r"\\[A-Za-z]+|\\.")
-_ROOM = re.compile(r"(?:\s|\\,|\\cdot(?![A-Za-z])|\{\})*")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_OPERATOR = re.compile(r"\\operatorname\{[a-zA-Z]+\}(?:_\{\\[a-z]+\})?|\(\\log\\[a-z]+\)")
+#: What ends a product.
+_END = re.compile(
+    r"[-+)\]},=<>&:]|\\\\|"
+    r"\\(?:odot|oslash|otimes|ast|right|end|text|wedge|vee|veebar|geq|leq|neq|times|ldots)"
+    r"(?![A-Za-z])"
+)
+#: The mark of a layer, which is no exponent.
+_LAYER = re.compile(r"[(\[]\d+[)\]](?:\\top)?\}")
+_INFIX = {r"\otimes": KRONECKER, r"\ast": CONVOLUTION}
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of a formula: its kind, the parts below, and a value."""
+class Parser(Special):
+    """Walk over the characters of a formula.
 
-    kind: str
-    below: tuple[Any, ...] = ()
-    value: Any = None
-
-
-class Parser:
-    """Walk over the characters of a formula."""
+    Args:
+        text: What was printed.
+        names: What names stand for, by how they are printed.
+    """
 
     def __init__(self, text: str, names: Mapping[str, Any]) -> None:
-        self.text, self.at = text, 0
-        self.names = sorted(names.items(), key=lambda pair: -len(pair[0]))
-        for name, value in list(self.names):
-            if name.endswith(")}") and "^{(" in name and getattr(value, "is_Matrix", False):
-                self.names.insert(0, (rf"{name[:-1]}\top}}", transpose(value)))
-
-    def _error(self, message: str) -> ParseError:
-        return ParseError(f"{message}, at {self.text[self.at : self.at + 40]!r} in {self.text!r}")
-
-    def _skip(self) -> None:
-        """Go over blanks, and over what only makes room."""
-        found = _ROOM.match(self.text, self.at)
-        self.at = found.end() if found else self.at
-
-    def _has(self, *texts: str) -> str:
-        """Go over one of these texts if it comes next."""
-        self._skip()
-        for text in texts:
-            after = self.text[self.at + len(text) : self.at + len(text) + 1]
-            whole = not (text[-1:].isalpha() and text.startswith("\\") and after.isalpha())
-            if self.text.startswith(text, self.at) and whole:
-                self.at += len(text)
-                return text
-        return ""
-
-    def _expect(self, text: str) -> None:
-        if not self._has(text):
-            raise self._error(f"expected `{text}`")
-
-    def _sees(self, *texts: str) -> bool:
-        place = self.at
-        found = bool(self._has(*texts))
-        self.at = place
-        return found
+        super().__init__(text)
+        self.names = Names(names)
+        self.letters = {}
 
     def parse(self) -> Part:
-        """Read the whole text."""
-        found = self._sum()
-        self._skip()
-        if self.at < len(self.text):
-            raise self._error("expected the end")
-        return found
+        """Read the whole text.
 
-    def _sum(self) -> Part:
-        terms = [self._signed()]
-        while self._sees("+", "-"):
-            terms.append(self._signed())
-        return terms[0] if len(terms) == 1 else Part("add", tuple(terms))
+        Raises:
+            ParseError: It is not of the language.
+        """
+        try:
+            return self.inside(self.end, self.sum)
+        except RecursionError:
+            raise self.error("this is nested too deeply", 0) from None
+
+    def sum(self) -> Part:
+        """Read a sum."""
+        self.skip()
+        start = self.at
+        with self.deeper():
+            terms = [self._signed()]
+            while self.sees("+", "-"):
+                terms.append(self._signed())
+        return terms[0] if len(terms) == 1 else self.part("add", *terms, start=start)
 
     def _signed(self) -> Part:
-        sign = self._has("+", "-")
+        self.skip()
+        start = self.at
+        sign = self.has("+", "-")
         term = self._entrywise()
-        return Part("mul", (Part("number", value=sp.S.NegativeOne), term)) if sign == "-" else term
+        if sign != "-":
+            return term
+        minus = self.part("number", value=sp.S.NegativeOne, start=start)
+        return self.part("mul", minus, term, start=start)
 
     def _entrywise(self) -> Part:
-        value = self._product()
-        while sign := self._has(r"\odot", r"\oslash"):
-            other = self._product()
-            if sign == r"\oslash":
-                other = Part("power", (other,), sp.S.NegativeOne)
-            value = Part("entries", (value, other))
-        return value
+        start = self.at
+        factors = [self.term()]
+        infix = self.has(*_INFIX)
+        if infix:
+            value = self.part(
+                "operator", *factors, self._factor(), value=_INFIX[infix], start=start
+            )
+            if not self._ends() or self.sees(*_INFIX, r"\odot", r"\oslash"):
+                raise self.error(f"a product beside `{infix}` needs brackets")
+            return value
+        while self.has(r"\odot"):
+            factors.append(self.term())
+        value = factors[0]
+        if len(factors) > 1:
+            value = self.part("entries", *factors, start=start)
+        if not self.has(r"\oslash"):
+            return value
+        below = self.term()
+        if self.sees(r"\odot", r"\oslash", *_INFIX):
+            raise self.error(r"a product behind `\oslash` needs brackets")
+        return self.part("quotient", value, below, start=start)
 
-    def _product(self) -> Part:
+    def term(self) -> Part:
+        """Read a product, up to the next sign."""
+        self.skip()
+        start = self.at
         factors = [self._factor()]
         while not self._ends():
             factors.append(self._factor())
-        return factors[0] if len(factors) == 1 else Part("mul", tuple(factors))
+        return factors[0] if len(factors) == 1 else self.part("mul", *factors, start=start)
 
     def _ends(self) -> bool:
-        self._skip()
-        closing = ("+", "-", ")", "]", "}", ",", "=", ">", "<", "&")
-        more = (r"\odot", r"\oslash", r"\right", r"\rVert", r"\rvert")
-        return self.at >= len(self.text) or self._sees(*closing, *more)
+        self.skip()
+        return self.at >= self.end or _END.match(self.text, self.at, self.end) is not None
+
+    # -------------------------------------------------------------------- factors
 
     def _factor(self) -> Part:
-        value = self._atom()
-        while self._has("^"):
-            value = self._raised(value)
-        return value
+        self.skip()
+        start = self.at
+        value = self.subscripted(self._atom(), start)
+        return self._raised(value, start) if self.next_is("^") else value
 
-    def _raised(self, base: Part) -> Part:
-        if not self._has("{"):
-            digits = self._digits()
-            return Part("power" if base.kind != "matrix" else "matpow", (base,), digits)
-        if self._has(r"-\top"):
-            self._expect("}")
-            return Part("inverse", (Part("transpose", (base,)),))
-        if self._has(r"\top"):
-            self._expect("}")
-            return Part("transpose", (base,))
-        entries = bool(self._has(r"\odot"))
-        exponent = self._sum()
-        self._expect("}")
-        return Part("entrypower" if entries else "power", (base, exponent))
-
-    def _digits(self) -> Any:
-        self._skip()
-        found = _NUMBER.match(self.text, self.at)
-        if found is None:
-            raise self._error("expected a number")
-        self.at = found.end()
-        return sp.Rational(found.group())
+    def _raised(self, base: Part, start: int) -> Part:
+        self.at += 1
+        self.expect("{")
+        if _LAYER.match(self.text, self.at, self.end):
+            raise self.error("no name has this mark of a layer", start)
+        if self.has("+}"):
+            return self.part("operator", base, value=PSEUDO_INVERSE, start=start)
+        inverse, transposed = self.has(r"-\top}"), self.has(r"\top}")
+        if inverse or transposed:
+            found = self.part("transpose", base, start=start)
+            return self.part("inverse", found, start=start) if inverse else found
+        entries = bool(self.has(r"\odot"))
+        exponent = self.sum()
+        self.expect("}")
+        if entries:
+            return self.part("function", base, exponent, value=sp.Pow, start=start)
+        return self.part("power", base, exponent, start=start)
 
     def _atom(self) -> Part:
-        self._skip()
-        for name, value in self.names:
-            if self._is_here(name):
-                self.at += len(name)
-                return Part(
-                    "matrix" if getattr(value, "is_Matrix", False) else "scalar", value=value
-                )
-        if _NUMBER.match(self.text, self.at):
-            return Part("number", value=self._digits())
-        if self._has(r"\mathbf{1}"):
-            return Part("ones")
-        if self._has(r"\mathbf{0}"):
-            return Part("zeros")
-        if self._has("I"):
-            return Part("identity")
-        if self._has(r"\pi"):
-            return Part("number", value=sp.pi)
-        if self._has(r"\frac", r"\tfrac"):
-            over, under = self._group(), self._group()
-            return Part("mul", (over, Part("power", (under,), sp.S.NegativeOne)))
-        if self._has(r"\sqrt"):
-            return Part("power", (self._group(),), sp.Rational(1, 2))
-        if self._has(r"\left\lVert"):
-            return self._norm()
-        if self._has(r"\log\left\lvert \det"):
-            inner = self._bracketed() if self._sees(r"\left(", "(") else self._factor()
-            self._expect(r"\right\rvert")
-            return Part("logdet", (inner,))
-        if self._has(r"\left\lvert"):
-            inner = self._sum()
-            self._expect(r"\right\rvert")
-            return Part("function", (inner,), sp.Abs)
-        if self._has(r"\operatorname{tr}"):
-            return Part("trace", (self._bracketed(),))
-        if self._has(r"\det"):
-            return Part("det", (self._bracketed() if self._sees(r"\left(", "(") else self._atom(),))
-        if self._has(r"\operatorname{softmax}"):
-            return Part("softmax", (self._bracketed(),))
-        if self._has("e^{"):
-            inner = self._sum()
-            self._expect("}")
-            return Part("function", (inner,), sp.exp)
-        if self._has(r"\max", r"\min"):
-            return self._extreme()
-        if self._sees("["):
-            return self._condition()
-        return self._function() or self._brackets()
+        start = self.at
+        found = self._named() or self._number()
+        if found is not None:
+            return found
+        sign = self.find(_SIGN)
+        if sign:
+            return _ATOMS[sign](self, start)
+        return self.read_function() or self._brackets()
 
-    def _is_here(self, name: str) -> bool:
-        if not self.text.startswith(name, self.at):
-            return False
-        after = self.text[self.at + len(name) :]
-        command = re.search(r"\\[A-Za-z]+$", name)
-        return not (command and after[:1].isalpha()) and not after.startswith("_")
+    def _number(self) -> Part | None:
+        start, digits = self.at, self.find(_NUMBER)
+        return self.part("number", value=sp.Rational(digits), start=start) if digits else None
+
+    def _named(self) -> Part | None:
+        """Read a letter that is bound here, or else the longest name."""
+        start = self.at
+        found = self.names.at(self.text, start, self.end)
+        letter = max(filter(self.next_is, self.letters), key=len, default="")
+        if letter and (found is None or len(letter) >= len(found.text)):
+            self.at += len(letter)
+            return self.part("number", value=self.letters[letter], start=start)
+        if found is None:
+            return None
+        self._require_clear(found)
+        self.at += len(found.text)
+        return self.part("name", value=found.value, start=start)
+
+    def _require_clear(self, found: Named) -> None:
+        """Raise where a name could be taken for something else."""
+        after = self.at + len(found.text)
+        if self.text.startswith(("(", "'", r"\left("), after):
+            # A product is printed with room; a function's sign is no name beside it.
+            raise self.error("this may be a product or the value of a function")
+
+    def known(self) -> set[str]:
+        """Return the letters and names that mean something already."""
+        return {*self.letters, *self.names.known}
 
     def _group(self) -> Part:
-        self._expect("{")
-        found = self._sum()
-        self._expect("}")
-        return found
-
-    def _bracketed(self) -> Part:
-        left = self._has(r"\left(", "(")
-        if not left:
-            raise self._error("expected a bracket")
-        found = self._sum()
-        self._expect(r"\right)" if left == r"\left(" else ")")
+        self.expect("{")
+        found = self.sum()
+        self.expect("}")
         return found
 
     def _brackets(self) -> Part:
-        if not self._sees(r"\left(", "("):
-            raise self._error("this is not read")
-        return Part("group", (self._bracketed(),))
+        start = self.at
+        if not self.sees(r"\left(", "("):
+            raise self.error("this is not read")
+        return self.read_blocks(start) or self.part("group", self.bracketed(), start=start)
 
-    def _norm(self) -> Part:
-        inner = self._sum()
-        self._expect(r"\right\rVert")
-        self._has("_F")
-        exponent = sp.S.One
-        if self._has("^{"):
-            exponent = self._digits()
-            self._expect("}")
-        elif self._has("^"):
-            exponent = self._digits()
-        return Part("norm", (inner,), exponent)
+    # ---------------------------------------------------------------- single signs
 
-    def _extreme(self) -> Part:
-        kind = sp.Max if self.text[self.at - 4 : self.at] == r"\max" else sp.Min
-        left = self._has(r"\left(", "(")
-        parts = [self._sum()]
-        while self._has(","):
-            parts.append(self._sum())
-        self._expect(r"\right)" if left == r"\left(" else ")")
-        return Part("function", tuple(parts), kind)
+    def _fraction(self, start: int) -> Part:
+        over, under = self._group(), self._group()
+        return self.part("mul", over, self.part("reciprocal", under, start=start), start=start)
 
-    def _condition(self) -> Part:
-        self._expect("[")
-        left = self._sum()
-        sign = self._has(">", "<")
-        if not sign:
-            raise self._error("expected a comparison")
-        right = self._sum()
-        self._expect("]")
-        pair = (left, right) if sign == ">" else (right, left)
-        minus = Part("mul", (Part("number", value=sp.S.NegativeOne), pair[1]))
-        return Part("function", (Part("add", (pair[0], minus)),), functions.step)
+    def _exponential(self, start: int) -> Part:
+        inner = self.sum()
+        self.expect("}")
+        return self.part("exponential", inner, start=start)
 
-    def _function(self) -> Part | None:
-        """Read f(x), f'(x), f^{2}(x)."""
-        named = _OPERATOR.match(self.text, self.at) or _COMMAND.match(self.text, self.at)
-        name = named.group() if named else ""
-        if name not in FUNCTIONS:
-            return None
-        self.at += len(name)
-        apply = FUNCTIONS[name]
-        if self.text.startswith("'", self.at):
-            self.at += 1
-            apply = SLOPES[name]
-        power = None
-        if self._has("^{"):
-            entries = bool(self._has(r"\odot"))
-            power = ("entrypower" if entries else "power", self._sum())
-            self._expect("}")
-        value = Part("function", (self._bracketed(),), apply)
-        return Part(power[0], (value, power[1])) if power else value
+    def _unit(self, start: int) -> Part:
+        index = self._integer()
+        self.expect("}")
+        return self.part("unit", value=index, start=start)
+
+    def _log_determinant(self, start: int) -> Part:
+        inner = self._factor()
+        self.expect(r"\right\rvert")
+        return self.part("logdet", inner, start=start)
+
+
+_Read = Callable[[Parser, int], Part]
+
+
+def _leaf(kind: str) -> _Read:
+    return lambda parser, start: parser.part(kind, start=start)
+
+
+def _of_one(kind: str) -> _Read:
+    return lambda parser, start: parser.part(kind, parser.bracketed(), start=start)
+
+
+_ATOMS: dict[str, _Read] = {
+    r"\mathbf{1}": _leaf("ones"),
+    r"\mathbf{0}": _leaf("zeros"),
+    "I": _leaf("identity"),
+    r"\mathbf{e}_{": Parser._unit,
+    r"\frac": Parser._fraction,
+    r"\tfrac": Parser._fraction,
+    r"\sqrt": lambda parser, start: parser.part("root", parser._group(), start=start),
+    "e^{": Parser._exponential,
+    r"\operatorname{expm}": _of_one("exponential"),
+    r"\mathrm{D}": Parser.read_slope,
+    r"\operatorname{tr}": _of_one("trace"),
+    r"\det": _of_one("det"),
+    r"\log\left\lvert \det": Parser._log_determinant,
+    r"\operatorname{softmax}": _of_one("softmax"),
+    r"\psi": Parser.read_polygamma,
+    r"\left\lVert": Parser.read_norm,
+    r"\left\lvert": lambda p, start: p.read_enclosed(r"\right\rvert", sp.Abs, start),
+    r"\left\lfloor": lambda p, start: p.read_enclosed(r"\right\rfloor", sp.floor, start),
+    r"\left\lceil": lambda p, start: p.read_enclosed(r"\right\rceil", sp.ceiling, start),
+    r"\sum_{": lambda parser, start: parser.read_sum("sum", start),
+    r"\prod": Parser.read_product,
+    r"\max": lambda parser, start: parser.read_extreme(1, start),
+    r"\min": lambda parser, start: parser.read_extreme(-1, start),
+    r"\operatorname{tril}": lambda parser, start: parser.read_triangle(True, start),
+    r"\operatorname{triu}": lambda parser, start: parser.read_triangle(False, start),
+    r"\operatorname{reshape}": Parser.read_reshape,
+    r"\begin{cases}": Parser.read_cases,
+    r"\begin{bmatrix}": Parser.read_stack,
+    r"\left[": Parser.read_square,
+    "[": Parser.read_bracket,
+}
+
+
+def _operation(sign: str) -> _Read:
+    return lambda parser, start: parser.read_operation(sign, start)
+
+
+def _along(head: Any) -> _Read:
+    return lambda parser, start: parser.read_along(head, start)
+
+
+def _number(value: Any) -> _Read:
+    return lambda parser, start: parser.part("number", value=value, start=start)
+
+
+_ATOMS.update({sign: _operation(sign) for sign in OF_ONE})
+_ATOMS.update({sign: _along(head) for sign, head in ALONG.items()})
+_ATOMS.update({sign: _number(value) for sign, value in CONSTANTS.items()})
+_SIGN = longest_first(_ATOMS)

@@ -1,0 +1,87 @@
+"""The lines of a derivation, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from symgrad.formats.blocks import Equation
+
+#: What a line can be.
+PROVED, AGREES, REFUTED, UNREAD = "proved", "agrees", "refuted", "unread"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One equality of a derivation.
+
+    Attributes:
+        left: What stands to the left of the sign, as LaTeX.
+        right: What stands to its right.
+        status: `"proved"`, `"agrees"` (at points, not proved), `"refuted"` or `"unread"`.
+        reason: Why it was not read, or how it was decided.
+    """
+
+    left: str
+    right: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What became of the lines of a derivation; true if all of them hold.
+
+    Attributes:
+        lines: In the order in which they are printed.
+    """
+
+    lines: tuple[Line, ...]
+
+    def __bool__(self) -> bool:
+        return all(line.status in (PROVED, AGREES) for line in self.lines)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def failing(self) -> tuple[Line, ...]:
+        """The lines that are wrong."""
+        return tuple(line for line in self.lines if line.status == REFUTED)
+
+    def __repr__(self) -> str:
+        counts = {s: sum(line.status == s for line in self.lines) for s in _STATES}
+        said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        return f"<Proof: {len(self.lines)} lines, {said or 'nothing'}>"
+
+    def explain(self) -> str:
+        """Say what became of every line, in words."""
+        rows = [f"{line.status:>8}  {line.left} = {line.right}" for line in self.lines]
+        return "\n".join([repr(self), *rows])
+
+
+_STATES = (PROVED, AGREES, REFUTED, UNREAD)
+
+
+def equalities(equation: Equation) -> list[tuple[str, str]]:
+    r"""Split an equation at its signs: every part beside the one before it.
+
+    >>> equalities(Equation("a", ("b = c", "d")))
+    [('a', 'b'), ('b', 'c'), ('c', 'd')]
+    """
+    parts = [part for text in (equation.left, *equation.right) for part in _sides(text)]
+    return list(pairwise(parts))
+
+
+def _sides(text: str) -> list[str]:
+    depth, start, parts = 0, 0, []
+    for place, character in enumerate(text):
+        depth += (character in "{([") - (character in "})]")
+        if not depth and text.startswith(" = ", place):
+            parts.append(text[start:place])
+            start = place + 3
+    return [*parts, text[start:]]
