@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,10 @@ class Derivation:
             wrong, and `.explain()` says it in words. A line that is not read back from its LaTeX
             has the status `"unread"`.
         """
+        return self._proof
+
+    @cached_property
+    def _proof(self) -> Any:
         from symgrad.formats import proof
 
         return proof.check(self)

@@ -46,6 +46,7 @@ ROOMS = (
     "gradient",
     "layers",
     "losses",
+    "shrinking",
     "circuit",
     "lowering",
     "reading",

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -166,3 +167,51 @@ def test_traced_functions_are_formulas():
     loss = sg.trace(loss_of_one, ARGUMENTS)
     assert sg.verify(loss, "w1", slope_by_weight).status == "proved"
     assert sg.verify(loss, "b1", sg.gradient(loss, "b1")).status == "proved"
+
+
+# -------------------------------------------------------------------- wide networks
+
+#: Written out in scalars these would take hundreds of millions of operations.
+WIDE = sg.cross_entropy(
+    sg.Network(784, [sg.Dense(128, activation="relu"), sg.Dense(10, activation="softmax")])
+)
+
+
+def wide_by_hand(X, W1, b1, W2, b2, Y):
+    hidden = np.maximum(X @ W1 + b1, 0)
+    scores = np.exp(hidden @ W2 + b2)
+    shares = scores / np.sum(scores, axis=1, keepdims=True)
+    return hidden.T @ (shares - Y) / X.shape[0]
+
+
+@pytest.mark.parametrize(
+    ("claim", "status"),
+    [
+        ("H1.T @ (Yhat - Y) / n", "proved"),
+        ("H1.T @ (Yhat - Y) * 1.01 / n", "refuted"),
+        ("dW2 = H1.T @ (Yhat - Y); dW2 = dW2 / n", "proved"),
+        (wide_by_hand, "proved"),
+        (lambda X, W1, b1, W2, b2, Y: 2 * wide_by_hand(X, W1, b1, W2, b2, Y), "refuted"),
+    ],
+    ids=["text", "wrong text", "definitions", "function", "wrong function"],
+)
+def test_wide_networks_are_decided_at_other_sizes(claim, status):
+    assert sg.verify(WIDE, "W2", claim).status == status
+
+
+def test_own_gradients_of_wide_networks_are_claims():
+    own = sg.gradient(WIDE)
+    found = sg.verify(WIDE, ["W1", "b1"], {"W1": own["W1"], "b1": own["b1"]})
+    assert {verdict.status for verdict in found.values()} == {"proved"}
+
+
+def test_a_size_that_may_be_a_number_is_not_exchanged():
+    loss = sg.mse(sg.Network(500, [sg.Dense(600)]))
+    with pytest.raises(sg.UnsupportedError, match="`600` may also be"):
+        sg.verify(loss, "W1", "2 * X.T @ (Yhat - Y) / n / 600")
+
+
+def test_time_that_is_up_is_a_named_error():
+    net = sg.Network(3, [sg.Dense(4, activation="tanh"), sg.Dense(2, activation="tanh")])
+    with pytest.raises(sg.UnsupportedError, match="time was up"):
+        sg.verify(sg.mse(net), "W1", "X.T @ (delta2 @ W2.T / cosh(Z1)**2)", timeout=1e-9)

@@ -130,7 +130,14 @@ def kinks(made: Graph) -> list[str]:
             elif isinstance(node, (sp.Abs, sp.sign)):
                 found[r"\operatorname{sign}(0) = 0"] = None
             elif isinstance(node, (sp.Max, sp.Min)):
-                found[r"\text{the first of equal arguments of max or min counts}"] = None
+                name = r"\max" if isinstance(node, sp.Max) else r"\min"
+                slope = rf"\frac{{\partial}}{{\partial a}} {name}(a, b)"
+                found[rf"{slope} = 1 \text{{ where }} a = b"] = None
+            elif isinstance(node, (sp.floor, sp.ceiling)):
+                left, right = (r"\lfloor", r"\rfloor")
+                if isinstance(node, sp.ceiling):
+                    left, right = (r"\lceil", r"\rceil")
+                found[rf"\frac{{\partial}}{{\partial a}} {left} a {right} = 0"] = None
     return list(found)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from symgrad.formats.blocks import Equation
+from symgrad.formats.text import plain
 
 #: What a line can be.
 PROVED, AGREES, REFUTED, UNREAD = "proved", "agrees", "refuted", "unread"
@@ -60,8 +61,15 @@ class Proof:
 
     def explain(self) -> str:
         """Say what became of every line, in words."""
-        rows = [f"{line.status:>8}  {line.left} = {line.right}" for line in self.lines]
+        rows = [
+            f"{line.status:>8}  {plain(line.left)} = {plain(line.right)}{_because(line)}"
+            for line in self.lines
+        ]
         return "\n".join([repr(self), *rows])
+
+
+def _because(line: Line) -> str:
+    return f"  ({line.reason})" if line.status == UNREAD else ""
 
 
 _STATES = (PROVED, AGREES, REFUTED, UNREAD)

@@ -20,7 +20,7 @@ from symgrad.operations.parts import Placed, Reshaped, Slice, Triangle
 from symgrad.operations.sequences import Convolution, DiagonalSums
 from symgrad.operations.spectral import Cholesky, Eigenvalues, Exponential, ExponentialSlope
 from symgrad.shapes import Variable
-from symgrad.softmax import Softmax
+from symgrad.softmax import LogSoftmax, Softmax
 
 
 def notation(derived: Derivation, printed: str) -> list[Block]:
@@ -34,6 +34,7 @@ def notation(derived: Derivation, printed: str) -> list[Block]:
     said = [text for sign, text in SIGNS.items() if sign in printed]
     heads = {type(node) for _, e in made.definitions for node in trees.postorder(e)}
     said += [text for head, text in HEADS.items() if head in heads]
+    said += _softmax(made)
     if any(variable.is_Matrix for variable in derived.wrt):
         goal = printer.name(derived.goal)
         turned = printer.profile.layout == "numerator"
@@ -44,6 +45,14 @@ def notation(derived: Derivation, printed: str) -> list[Block]:
     if said:
         texts.append(" ".join(said))
     return [*_table(made, printer), *(Block("text", text) for text in texts)]
+
+
+def _softmax(made: Graph) -> list[str]:
+    """Say of what entries a softmax is taken, where one is printed."""
+    nodes = [node for _, e in made.definitions for node in trees.postorder(e)]
+    found = {1 in node.shape for node in nodes if isinstance(node, (Softmax, LogSoftmax))}
+    words = {False: "of a matrix is that of every row", True: "of a column is that of its entries"}
+    return [f"The softmax {words[column]}." for column in sorted(found)]
 
 
 def _bare(function: str) -> str:
@@ -96,7 +105,8 @@ def _of_layer(printer: Printer, label: Label) -> str:
 
 #: What is said of a sign where it is printed, and of a node where it occurs.
 SIGNS = {
-    r"\odot": r"$\odot$ multiplies entry by entry, and a power $A^{\odot 2}$ is taken so.",
+    r" \odot ": r"$\odot$ multiplies entry by entry.",
+    r"^{\odot": r"A power $A^{\odot 2}$ is taken entry by entry.",
     r"\oslash": r"$\oslash$ divides entry by entry.",
     r"\mathbf{1}": r"$\mathbf{1}$ is a column of ones.",
     " > 0]": r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
@@ -109,8 +119,6 @@ SYMMETRIC_MEANS = (
 HEADS = {
     Elementwise: "A function of a matrix is taken of every entry; a number in a sum of matrices "
     "stands in every entry.",
-    Softmax: "The softmax of a matrix is that of every row, the softmax of a column that of its "
-    "entries.",
     sp.KroneckerDelta: r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
     Kronecker: r"$\otimes$ is the Kronecker product.",
     KroneckerBlocks: r"$(A \otimes \cdot)^{\ast}$ is the transpose of $B \mapsto A \otimes B$, and "

@@ -14,8 +14,8 @@ from symgrad.formats import equations
 from symgrad.formats.blocks import Equation
 from symgrad.formats.crowd import Samples
 from symgrad.formats.lines import UNREAD, Line, Proof, equalities
-from symgrad.formats.shrinking import manageable
 from symgrad.formats.world import World, reason_of
+from symgrad.shrinking import manageable
 from symgrad.verification.problem import TimeIsUp, deadline
 
 #: Seconds for all lines of a derivation.

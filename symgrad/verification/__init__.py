@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from symgrad.errors import SymgradError, TraceError, checks_options
+from symgrad.errors import SymgradError, TraceError, UnsupportedError, checks_options
 from symgrad.formula import Formula
 from symgrad.gradient import gradient
 from symgrad.shapes import name_of
+from symgrad.shrinking import LARGE_CLAIM, expressions_of, renaming_for
 from symgrad.verification import claims
 from symgrad.verification.functions import verify_functions
 from symgrad.verification.indexed import proved_for_every_size
@@ -36,6 +37,8 @@ SEVERAL = 3
 #: So often are the claims that a point refutes put aside, and the others tried together again.
 ROUNDS = 4
 Check = Callable[[], None]
+#: What is said where time ends between two steps.
+TIME_WAS_UP = "time was up; give a larger timeout="
 #: Seconds for a normal form.
 FORM_SECONDS = 1.0
 #: The same where there are no sizes: the prime field is quick then, and as sure.
@@ -106,6 +109,10 @@ def verify(
     if formula.source:
         confirm(derived)
     claim = claims.read(claim, derived.graph)
+    renaming = renaming_for(derived.graph, expressions_of(claim), LARGE_CLAIM)
+    if renaming:
+        derived = gradient(renaming.formula(formula), names if several else [wrt])
+        claim = renaming.claim(claim)
     given = claims.by_variable(claim, names) if several else {names[0]: claim}
     inside = domains(domain, formula.inputs)
     worlds = Worlds(derived, inside)
@@ -115,11 +122,12 @@ def verify(
             continue
         try:
             found = _verdict(Question(worlds, name, given[name]), check, numeric)
-        except SymgradError as error:
+        except (SymgradError, TimeIsUp) as error:
+            reason = str(error) or TIME_WAS_UP
             if not several:
-                raise
+                raise (error if str(error) else UnsupportedError(reason)) from None
             # One claim that cannot be read costs no other its verdict.
-            found = Verdict(name, UNDECIDED, "error", notes=(str(error),))
+            found = Verdict(name, UNDECIDED, "error", notes=(reason,))
         verdicts[name] = found
     answers = {name: replace(verdicts[name], require=require) for name in names}
     return answers if several else answers[names[0]]
@@ -180,7 +188,7 @@ def _verdict(question: Question, check: Check, numeric: bool) -> Verdict:
         # The last sizes are for claims that happen to be right at the first ones.
         last = bool(sizes) and choice == len(GENERIC_SIZES) - 1
         outcome = decide(problem, check, prove=not last, form=None if choice else form)
-        if sizes and outcome.method == "same form" and not choice and form():
+        if sizes and outcome.method == "same form" and not choice and _in_time(form):
             outcome = replace(outcome, method="normal form")
         if outcome.method == "normal form":
             return joined(name, [({}, outcome)])
@@ -189,6 +197,14 @@ def _verdict(question: Question, check: Check, numeric: bool) -> Verdict:
         if not last:
             found.append((chosen, outcome))
     return joined(name, found)
+
+
+def _in_time(form: Callable[[], bool]) -> bool:
+    """Ask for a better proof of what is proved already."""
+    try:
+        return form()
+    except TimeIsUp:
+        return False
 
 
 def _form(question: Question, check: Check) -> Callable[[], bool]:
