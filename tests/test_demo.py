@@ -6,6 +6,7 @@ import re
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import seeds
@@ -21,6 +22,24 @@ def report(tmp_path_factory):
     lines = []
     demo.run(folder=folder, say=lines.append)
     return "\n".join(lines), folder
+
+
+def test_the_readme_shows_what_the_demo_says(report):
+    said, folder = report
+    readme = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- output: demo -->\n```text\n(.*?)\n```", readme, re.DOTALL).group(1)
+    said = said.replace(f"{folder}/", "symgrad-demo/")
+    said = re.sub(r"Written into .*", "Written into symgrad-demo/", said)
+    pairs = zip(shown.strip().splitlines(), said.strip().splitlines(), strict=True)
+    for line, other in pairs:
+        if set(line) - set("="):  # the rule below a heading has the heading's length
+            assert _rounded(line) == _rounded(other)
+
+
+def _rounded(line):
+    """Numbers to ten digits: the last ones depend on the machine; roundings are any."""
+    line = re.sub(r"-?\d+\.\d+e[-+]\d+$", "rounding", line)
+    return re.sub(r"-?\d+\.\d{11,}", lambda match: f"{float(match.group()):.10f}", line).split()
 
 
 def test_parts_come_in_order(report):
