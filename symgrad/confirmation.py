@@ -98,7 +98,7 @@ def derive(
         loss: A scalar Formula or bare SymPy.
         wrt: As in `gradient`.
         detail: `"result"` prints definitions and gradients, `"chain"` every factor of
-            the chain rule.
+            the chain rule, `"full"` every operation with the rule that is applied to it.
         notation: For a loss of a network, how it is written: `"scalars"` entry by entry,
             `"columns"` for one sample, `"rows"` for a batch, `"samples"` as a sum over samples
             with an index. Left out, as the profile's text does, or as the loss is. Names in

@@ -191,8 +191,8 @@ class Derivation:
         if failing:
             line = failing[0]
             raise UnsupportedError(
-                f"a line of this derivation does not hold, and it is not written: {line.left} = "
-                f"{line.right}; this is a fault of symgrad's, please report it"
+                f"a line of this derivation does not hold, and it is not written: {line.words()}; "
+                "this is a fault of symgrad's, please report it"
             )
         return write(path, formats[path.suffix]())
 
@@ -206,7 +206,7 @@ class Derivation:
 
 
 #: How much a derivation prints.
-DETAILS = ("result", "chain")
+DETAILS = ("result", "chain", "full")
 
 
 def check_detail(detail: str) -> None:

@@ -147,7 +147,7 @@ BAD = [
     (["derive", "--layers", "3-2", "--loss", "mes"], "unknown loss `mes`; did you mean `mse`?"),
     (["derive", "--layers", "3-2", "--form", "row"], "unknown form `row`; did you mean `rows`?"),
     (["derive", "--layers", "3-2", "--wrt", "W2"], "unknown variable `W2`"),
-    (["derive", "--layers", "3-2", "--detail", "full"], "unknown detail `full`"),
+    (["derive", "--layers", "3-2", "--detail", "all"], "unknown detail `all`"),
     (["derive", "--layers", "3-2", "--format", "pdf"], "PDF is written to a file"),
     (["derive", "--layers", "3-2", "--output", "a.doc"], "unknown format `.doc`"),
 ]

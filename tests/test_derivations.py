@@ -341,12 +341,18 @@ def test_the_folder_has_what_the_scripts_write_and_nothing_else(written):
     assert kept == made | {"README.md"}
 
 
+def _anchor(heading):
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
 def test_pages_and_their_list_lead_somewhere():
     pages = {f"{name}.md" for name in NAMES}
     for page in [*pages, "README.md"]:
         text = (FOLDER / page).read_text(encoding="utf-8")
         links = re.findall(r"\]\(([^)]+)\)", text)
-        assert all((FOLDER / link).is_file() for link in links), page
+        headings = {_anchor(line) for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+        for link in links:
+            assert link[1:] in headings if link[0] == "#" else (FOLDER / link).is_file(), link
         assert text.count("$$") % 2 == 0, page
     listed = re.findall(r"\]\(([^)]+\.md)\)", (FOLDER / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(pages)

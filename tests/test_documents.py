@@ -68,7 +68,7 @@ def test_a_page_is_one_file_without_scripts(derived):
     found = Tags(text)
     assert not found.open
     assert "script" not in found.tags
-    assert not found.references
+    assert all(place.startswith("#") for place in found.references)
     assert set(re.findall(r"url\((.*?)[;,)]", text)) == {"data:font/woff2"}
     assert not re.findall(r"https?://(?!www\.w3\.org/)", text)
     assert 'lang="en"' in text
@@ -98,7 +98,7 @@ def test_formulas_are_mathml_with_their_source(derived):
 def test_a_page_says_what_markdown_says():
     derived = DERIVED["network"]()
     body = re.search(r"<main>(.*)</main>", derived.html(), re.S).group(1)
-    headings = re.findall(r"<h2>(.*?)</h2>", body)
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", body)
     assert headings == re.findall(r"^## (.*)$", derived.markdown(), re.M)
     plain = re.sub(r"\\boxed\{\n(.*?)\n\}\n", r"\1\n", derived.markdown(), flags=re.S)
     equations = re.findall(r"\$\$\n(.*?)\n\$\$", plain, re.S)

@@ -44,6 +44,8 @@ ROOMS = (
     "rules",
     "simplify",
     "gradient",
+    "staging",
+    "soundness",
     "layers",
     "losses",
     "shrinking",

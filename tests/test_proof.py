@@ -14,6 +14,8 @@ from symgrad import shrinking
 from symgrad.formats import proof
 from symgrad.formats.blocks import Equation
 from symgrad.reading.printed import read
+from symgrad.soundness import faults
+from symgrad.staging import in_full
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "derivations"))
 import identities
@@ -154,6 +156,99 @@ def test_what_is_not_read_is_said():
     assert line.status == "unread"
     assert "not read" in line.reason
     assert not proof.check(derived, [Equation("L", (r"\nothing",))])
+
+
+# ------------------------------------------------------------- the chain of steps
+
+
+def without(values, k):
+    return (*values[:k], *values[k + 1 :])
+
+
+def doubled(values, k):
+    return (*values[: k + 1], *values[k:])
+
+
+def exchanged(values, k):
+    return (*values[:k], *values[k : k + 2][::-1], *values[k + 2 :])
+
+
+def spoiled_steps(derived):
+    """The derivation with one adjoint, term or step deleted, doubled, exchanged or altered."""
+    for k, adjoint in enumerate(derived.adjoints):
+        for change in (without, doubled, exchanged):
+            yield replace(derived, adjoints=change(derived.adjoints, k))
+        for j in range(len(adjoint.contributions)):
+            for changed in spoiled_terms(adjoint.contributions, j):
+                other = replace(adjoint, contributions=changed)
+                yield replace(
+                    derived, adjoints=(*derived.adjoints[:k], other, *derived.adjoints[k + 1 :])
+                )
+
+
+def spoiled_terms(contributions, j):
+    yield without(contributions, j)
+    yield doubled(contributions, j)
+    contribution = contributions[j]
+    steps = contribution.steps
+    changes = [without(steps, i) for i in range(len(steps)) if len(steps) > 1]
+    changes += [doubled(steps, i) for i in range(len(steps))]
+    changes += [exchanged(steps, i) for i in range(len(steps) - 1)]
+    for i, step in enumerate(steps):
+        others = [s.rule for s in steps if s.rule is not step.rule][:1]
+        altered = [replace(step, rule=rule) for rule in others]
+        altered.append(replace(step, result=step.incoming + step.incoming))
+        changes += [(*steps[:i], other, *steps[i + 1 :]) for other in altered]
+    for changed in changes:
+        if changed != steps:
+            yield (
+                *contributions[:j],
+                replace(contribution, steps=changed),
+                *contributions[j + 1 :],
+            )
+
+
+@pytest.mark.parametrize("name", ["a neuron", "rows", "scalars", "classes", "an alias"])
+@pytest.mark.parametrize("detail", ["chain", "full"])
+def test_a_deleted_doubled_exchanged_or_altered_step_is_found(name, detail):
+    derived = PROVED[name]()
+    derived = in_full(derived) if detail == "full" else derived
+    assert not faults(derived)
+    count = 0
+    for wrong in spoiled_steps(derived):
+        if wrong != derived:
+            count += 1
+            assert faults(wrong), wrong
+    assert count > 20
+
+
+def test_the_check_asks_for_the_chain_of_steps():
+    derived = PROVED["a neuron"]()
+    for wrong in spoiled_steps(derived):
+        if wrong != derived:
+            found = wrong.check()
+            assert not found
+            assert found.failing
+    assert derived.check()
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_every_line_in_full_is_proved(name):
+    derived = replace(PROVED[name](), detail="full")
+    found = derived.check()
+    assert {line.status for line in found} == {"proved"}, found.explain()
+    assert len(found) >= len(PROVED[name]().check())
+
+
+def test_full_names_every_rule_and_marks_what_changes():
+    shown = replace(PROVED["classes"](), detail="full").markdown()
+    assert "Matrix product rule." in shown
+    assert "Logarithm of softmax." in shown
+    assert "Simplified by: what sums to one, repeated ones, common factor." in shown
+    assert r"\underbrace{Y \mathbf{1}} \mathbf{1}^{\top}" in shown
+    assert "| matrix product rule | `for C = A B with adjoint G:" in shown
+    for rule in {step.rule for step in in_full(PROVED["classes"]()).steps}:
+        assert f"| {rule.name} | `{rule.law}` | {rule.reason} |" in shown
 
 
 #: Written out in scalars these would take hundreds of millions of operations.

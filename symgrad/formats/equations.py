@@ -18,7 +18,8 @@ import sympy as sp
 from symgrad import functions, graph, trees
 from symgrad.algebra import add
 from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
-from symgrad.formats.blocks import Block, Equation
+from symgrad.formats.blocks import Block, Equation, label_of
+from symgrad.formats.full import rules, steps
 from symgrad.formats.notation import notation
 from symgrad.formats.printer import Printer
 from symgrad.formats.samples import all_samples, total_printer
@@ -26,6 +27,7 @@ from symgrad.formats.style import style_of
 from symgrad.graph import SYMMETRIC, Graph
 from symgrad.matrices import Elementwise
 from symgrad.shapes import name_of
+from symgrad.staging import in_full
 
 #: Made-up names are written out where the line stays below this many characters.
 LINE = 120
@@ -103,12 +105,15 @@ def definitions(
     >>> from symgrad.formula import Formula
     >>> x, y = sp.symbols("x y", real=True)
     >>> definitions(Formula.of((x - y) ** 2).graph)
-    [Equation(left='L', right=('(x - y)^{2}',))]
+    [Equation(left='L', right=('(x - y)^{2}',), label='eq:L')]
     """
     printer, shown = printers(made) if write_out else (Printer(made), list(made))
     if like is not None:  # the forward pass alone may use fewer signs, and name otherwise
         printer = Printer(made, printer.written, like)
-    return [Equation(printer.name(s), (printer._print(e),)) for s, e in shown]
+    return [
+        Equation(printer.name(s), (printer._print(e),), label_of("eq", name_of(s)))
+        for s, e in shown
+    ]
 
 
 def kinks(made: Graph) -> list[str]:
@@ -150,12 +155,15 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     Args:
         derived: The derivation.
         detail: `"result"`: definitions and gradients; `"chain"`: every adjoint with the
-            factors of the chain rule that lead to it.
+            factors of the chain rule that lead to it; `"full"`: every operation named, every
+            rule, every simplification.
 
     Raises:
         OptionError: The detail is unknown.
     """
     check_detail(detail)
+    shorter = {adjoint.variable: adjoint for adjoint in derived.adjoints}
+    derived = in_full(derived) if detail == "full" else derived
     made = derived.result
     forward = _forward(derived)
     blocks: list[Block] = []
@@ -164,35 +172,41 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     printer, shown_definitions = printers(made)
     passes: tuple[list[Equation], list[Equation]] = [], []
     for symbol, expression in shown_definitions:
-        line = Equation(printer.name(symbol), (printer._print(expression),))
+        label = label_of("eq", name_of(symbol))
+        line = Equation(printer.name(symbol), (printer._print(expression),), label)
         passes[symbol not in names].append(line)
-    if detail == "chain":
+    if detail != "result":
         lines = tuple(definitions(forward, write_out=False, like=Printer(made)))
     else:
         lines = tuple(passes[0])
     blocks += [Block("heading", "Forward pass"), Block("equations", equations=lines)]
     lemmas = _lemmas(derived)
-    if detail == "chain" and lemmas:
+    if detail != "result" and lemmas:
         blocks += [Block("heading", "Derivatives of the functions")]
         blocks += [Block("equations", equations=tuple(lemmas))]
     if kinks(made):
         shown = ", ".join(f"${kink}$" for kink in kinks(made))
         blocks.append(Block("text", f"Convention at the kinks: {shown}."))
     blocks.append(Block("heading", "Backward pass"))
+    if detail != "result" and lemmas:
+        blocks.append(Block("text", _referred(lemmas)))
     if detail == "chain":
         blocks.append(Block("equations", equations=tuple(chain(derived))))
+    elif detail == "full":
+        blocks += steps(derived, chain(derived), shorter)
     else:
         blocks.append(Block("equations", equations=tuple(passes[1])))
     blocks += _result(derived, detail)
     printed = " ".join(right for b in blocks for e in b.equations for right in e.right)
     opening = [Block("text", _opening(derived)), *notation(derived, printed)]
     ending = [*all_samples(derived), *_update(derived)]
+    ending += rules(derived) if detail == "full" else []
     return list(map(style_of(made).block, [*opening, *blocks, *ending]))
 
 
 def _result(derived: Derivation, detail: str) -> list[Block]:
     """Return the gradients once more, in terms of the inputs where that is short enough."""
-    lines = written_out(derived) if detail == "chain" else []
+    lines = written_out(derived) if detail != "result" else []
     if not lines:
         printer, _ = printers(derived.result)
         ends = [a for a in derived.adjoints if a.symbol in derived.result.outputs]
@@ -233,8 +247,16 @@ def _lemmas(derived: Derivation) -> list[Equation]:
         for name, entry in _entries(expression).items():
             if name in used and name not in ("identity", "step", *UNNAMED):
                 value = printer._print(entry.derivative(z))
-                found[name] = Equation(f"{entry.latex}'(z)", (value,))
+                left = f"{entry.latex}'(z)"
+                found[name] = Equation(left, (value,), label_of("lemma", name))
     return list(found.values())
+
+
+def _referred(lemmas: list[Equation]) -> str:
+    """Say which of the derivatives of functions are used, each with its place."""
+    links = [f"[${lemma.left.removesuffix('(z)')}$](#{lemma.label})" for lemma in lemmas]
+    said = " and ".join(filter(None, [", ".join(links[:-1]), links[-1]]))
+    return f"Here {said} {'is' if len(links) == 1 else 'are'} used."
 
 
 def _entries(expression: Any) -> dict[str, Any]:
@@ -251,10 +273,12 @@ def chain(derived: Derivation) -> list[Equation]:
 
 def _adjoint_equation(printer: Printer, derived: Derivation, adjoint: Adjoint) -> Equation:
     name = printer.name(adjoint.symbol)
+    label = label_of("eq", name_of(adjoint.symbol))
     derivative = printer.derivative(name_of(derived.goal), name_of(adjoint.variable))
     if derived.result.label(adjoint.symbol).letter == SYMMETRIC:
         part = rf"\tfrac{{1}}{{2}} \left({derivative} + \left({derivative}\right)^{{\top}}\right)"
-        return Equation(name, joined([part, printer._print(adjoint.value)], 60 - visible(name)))
+        room = 60 - visible(name)
+        return Equation(name, joined([part, printer._print(adjoint.value)], room), label)
     left = name if name == derivative else f"{name} = {derivative}"
     right = []
     factors = [_chain_factors(printer, derived, adjoint, c) for c in adjoint.contributions]
@@ -263,7 +287,7 @@ def _adjoint_equation(printer: Printer, derived: Derivation, adjoint: Adjoint) -
     right.append(_summed(printer, adjoint))
     if adjoint.kept:
         right.append(printer._print(adjoint.value))
-    return Equation(left, joined(dict.fromkeys(right), 60 - visible(left)))
+    return Equation(left, joined(dict.fromkeys(right), 60 - visible(left)), label)
 
 
 def joined(parts: Iterable[str], room: int = 60) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from symgrad.errors import UnsupportedError
-from symgrad.formats.blocks import Block, Equation
+from symgrad.formats.blocks import Block, Equation, parted
 from symgrad.formats.equations import document as blocks_of
 from symgrad.formats.equations import title
 from symgrad.formats.latex import aligned
@@ -89,7 +89,7 @@ def derivation(derived: Any, *, detail: str) -> str:
 
 def _block(block: Block) -> str:
     if block.kind == "heading":
-        return f"<h2>{_text(block.text)}</h2>"
+        return f'<h2 id="{anchor(block.text)}">{_text(block.text)}</h2>'
     if block.kind == "text":
         return f"<p>{_text(block.text)}</p>"
     if block.kind == "table":
@@ -99,7 +99,18 @@ def _block(block: Block) -> str:
     )
     # Whoever has no mouse can scroll a long formula, too.
     kind = "formula result" if block.kind == "result" else "formula"
-    return f'<div class="{kind}" tabindex="0">{shown}</div>'
+    labels = (equation.label for equation in block.equations if equation.label)
+    anchors = "".join(f'<span id="{escape(label)}"></span>' for label in labels)
+    return f'{anchors}<div class="{kind}" tabindex="0">{shown}</div>'
+
+
+def anchor(heading: str) -> str:
+    """Return the name of a heading's place, as Markdown has it.
+
+    >>> anchor("Derivatives of the functions")
+    'derivatives-of-the-functions'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
 
 
 def _table(rows: tuple[tuple[str, ...], ...]) -> str:
@@ -111,20 +122,20 @@ def _table(rows: tuple[tuple[str, ...], ...]) -> str:
     return "<table>\n" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "\n</table>"
 
 
-#: A formula between dollars; an escaped dollar is part of a name.
-_INLINE = re.compile(r"(?<!\\)\$(.*?)(?<!\\)\$")
-
-
 def _text(text: str) -> str:
-    parts = _INLINE.split(text)
-    return "".join(
-        mathml(part, display=False, said=plain(part)) if k % 2 else escape(part)
-        for k, part in enumerate(parts)
-    )
+    return "".join(_piece(*piece) for piece in parted(text))
+
+
+def _piece(kind: str, words: str, target: str) -> str:
+    if kind == "formula":
+        return mathml(words, display=False, said=plain(words))
+    if kind == "link":
+        return f'<a href="#{escape(target)}">{_text(words)}</a>'
+    return f"<code>{escape(words)}</code>" if kind == "code" else escape(words)
 
 
 def _plain(text: str) -> str:
-    return _INLINE.sub(lambda match: plain(match.group(1)), text)
+    return "".join(plain(words) if k == "formula" else words for k, words, _ in parted(text))
 
 
 def _said(equations: tuple[Equation, ...]) -> str:

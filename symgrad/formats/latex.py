@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from symgrad.derivation import check_detail
-from symgrad.formats.blocks import Block, Equation
+from symgrad.formats.blocks import Block, Equation, parted
 from symgrad.formats.equations import (
     definitions,
     kinks,
@@ -34,6 +34,8 @@ _PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
 
 #: A right-hand side of more visible characters than this is broken into lines.
 ROOM = 72
+#: A table with a cell of more characters has columns of fixed widths.
+WIDE = 60
 
 
 def lines_of(equations: Any, relation: str = "=") -> list[str]:
@@ -139,22 +141,62 @@ def derivation(derived: Any, *, document: bool, detail: str) -> str:
     return f"{_PREAMBLE}{heading}{body}\n\\end{{document}}\n"
 
 
+def _text(text: str) -> str:
+    """Print a text: signs that mean something to TeX are escaped, links are numbers of lines."""
+    return "".join(_piece(*piece) for piece in parted(text))
+
+
+def _piece(kind: str, words: str, target: str) -> str:
+    if kind == "formula":
+        return f"${words}$"
+    if kind == "code":
+        return rf"\texttt{{{_escaped(words)}}}"
+    if kind == "link":
+        number = rf" \eqref{{{target}}}" if ":" in target else ""
+        return _text(words) + number
+    return _escaped(words)
+
+
+_ESCAPES = {"^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
+_ESCAPES |= {sign: f"\\{sign}" for sign in "#%&_{}"}
+_ESCAPES |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
+
+
+def _escaped(words: str) -> str:
+    return "".join(_ESCAPES.get(sign, sign) for sign in words)
+
+
+def _numbered(equations: tuple[Equation, ...]) -> str:
+    """Lay equations out with a number for each that has a label, at its first line."""
+    lines = []
+    for equation in equations:
+        first, *rest = lines_of([equation])
+        mark = rf" \label{{{equation.label}}}" if equation.label else r" \notag"
+        lines += [first + mark, *(rf"{line} \notag" for line in rest)]
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{align}}\n{body}\n\\end{{align}}"
+
+
 def _block(block: Block) -> str:
     if block.kind == "heading":
-        return f"\\subsection*{{{block.text}}}"
+        return f"\\subsection*{{{_text(block.text)}}}"
     if block.kind == "text":
-        return f"{block.text}\n"
+        return f"{_text(block.text)}\n"
     if block.kind == "table":
         return _table(block.rows)
     if block.kind == "result":
         return f"\\[\n\\boxed{{\n{aligned(block.equations)}\n}}\n\\]"
+    if any(equation.label for equation in block.equations):
+        return _numbered(block.equations)
     body = " \\\\\n".join(lines_of(block.equations, block.relation))
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
 
 
 def _table(rows: tuple[tuple[str, ...], ...]) -> str:
-    head, *lines = (" & ".join(row) for row in rows)
+    head, *lines = (" & ".join(map(_text, row)) for row in rows)
     body = " \\\\\n".join(lines)
-    columns = "l" * len(rows[0])
+    widest = max(len(cell) for row in rows for cell in row)
+    # Words of some length are broken into lines.
+    columns = "l" * len(rows[0]) if widest < WIDE else r"p{35mm}p{65mm}p{45mm}"[: 7 * len(rows[0])]
     table = f"\\begin{{tabular}}{{{columns}}}\n{head} \\\\ \\hline\n{body}\n\\end{{tabular}}"
     return f"\\begin{{center}}\n{table}\n\\end{{center}}\n"

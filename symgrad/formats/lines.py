@@ -18,8 +18,8 @@ class Line:
     """One equality of a derivation.
 
     Attributes:
-        left: What stands to the left of the sign, as LaTeX.
-        right: What stands to its right.
+        left: What stands to the left of the sign, as LaTeX; or what is wrong with the steps.
+        right: What stands to its right; empty for what is said of steps.
         status: `"proved"`, `"agrees"` (at points, not proved), `"refuted"` or `"unread"`.
         reason: Why it was not read, or how it was decided.
     """
@@ -28,6 +28,14 @@ class Line:
     right: str
     status: str
     reason: str = ""
+
+    def words(self) -> str:
+        r"""Return the line as plain text; what is said of steps is a sentence already.
+
+        >>> Line(r"\delta", "2 x", "proved").words()
+        'δ = 2 x'
+        """
+        return f"{plain(self.left)} = {plain(self.right)}" if self.right else self.left
 
 
 @dataclass(frozen=True)
@@ -61,10 +69,7 @@ class Proof:
 
     def explain(self) -> str:
         """Say what became of every line, in words."""
-        rows = [
-            f"{line.status:>8}  {plain(line.left)} = {plain(line.right)}{_because(line)}"
-            for line in self.lines
-        ]
+        rows = [f"{line.status:>8}  {line.words()}{_because(line)}" for line in self.lines]
         return "\n".join([repr(self), *rows])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.formats.blocks import Block
+from symgrad.formats.blocks import Block, parted
 from symgrad.formats.equations import document as blocks_of
 from symgrad.formats.equations import title
 from symgrad.formats.latex import aligned
@@ -25,7 +25,7 @@ def block(block: Block) -> str:
     if block.kind == "heading":
         return f"## {block.text}"
     if block.kind == "text":
-        return block.text
+        return _text(block.text)
     if block.kind == "table":
         head, *rows = block.rows
         lines = [head, ("---",) * len(head), *rows]
@@ -34,3 +34,19 @@ def block(block: Block) -> str:
     if block.kind == "result":
         formula = f"\\boxed{{\n{formula}\n}}"
     return f"$$\n{formula}\n$$"
+
+
+def _text(text: str) -> str:
+    """Point links to headings: lines have no names in Markdown."""
+    return "".join(_piece(*piece) for piece in parted(text))
+
+
+def _piece(kind: str, words: str, target: str) -> str:
+    if kind == "link":
+        place = LEMMAS if target.startswith("lemma:") else target
+        return words if ":" in place else f"[{words}](#{place})"
+    return {"formula": f"${words}$", "code": f"`{words}`"}.get(kind, words)
+
+
+#: Where the derivatives of functions stand.
+LEMMAS = "derivatives-of-the-functions"

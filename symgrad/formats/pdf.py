@@ -42,9 +42,15 @@ def compiled(document: str) -> bytes:
         # No shell escape: a document runs nothing, whatever is in its names.
         command = [program, "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error"]
         try:
-            done = subprocess.run(
-                [*command, source.name], cwd=folder, capture_output=True, timeout=TIME, check=False
-            )
+            # The second run knows the numbers of the lines that the text refers to.
+            for _ in range(2 if "\\eqref" in document else 1):
+                done = subprocess.run(
+                    [*command, source.name],
+                    cwd=folder,
+                    capture_output=True,
+                    timeout=TIME,
+                    check=False,
+                )
         except subprocess.TimeoutExpired:
             raise UnsupportedError(f"pdflatex took more than {TIME} seconds") from None
         result = source.with_suffix(".pdf")

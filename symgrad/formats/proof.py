@@ -13,9 +13,11 @@ from symgrad.errors import SymgradError
 from symgrad.formats import equations
 from symgrad.formats.blocks import Equation
 from symgrad.formats.crowd import Samples
-from symgrad.formats.lines import UNREAD, Line, Proof, equalities
+from symgrad.formats.lines import REFUTED, UNREAD, Line, Proof, equalities
 from symgrad.formats.world import World, reason_of
 from symgrad.shrinking import manageable
+from symgrad.soundness import faults
+from symgrad.staging import in_full
 from symgrad.verification.problem import TimeIsUp, deadline
 
 #: Seconds for all lines of a derivation.
@@ -29,7 +31,8 @@ def check(derived: Derivation, lines: list[Equation] | None = None) -> Proof:
         derived: The derivation.
         lines: The equations; left out, those that the derivation prints, step by step.
     """
-    shown = lines or printed(derived)
+    shown = printed(derived) if lines is None else lines
+    derived = in_full(derived) if derived.detail == "full" else derived
     stopped = deadline(TIME)
     try:
         smaller = manageable(derived)
@@ -38,7 +41,10 @@ def check(derived: Derivation, lines: list[Equation] | None = None) -> Proof:
     except (SymgradError, TimeIsUp) as error:
         pairs = [pair for equation in shown for pair in equalities(equation)]
         return Proof(tuple(Line(*pair, UNREAD, reason_of(error)) for pair in pairs))
-    found = []
+    # Lines that are given are asked about one by one; all of them must be a chain, too.
+    found = [
+        Line(text, "", REFUTED, "steps") for text in (faults(derived) if lines is None else [])
+    ]
     for equation in shown:
         pairs = equalities(equation)
         sums = any(r"\sum" in part for pair in pairs for part in pair)
@@ -50,6 +56,7 @@ def check(derived: Derivation, lines: list[Equation] | None = None) -> Proof:
 
 def printed(derived: Derivation) -> list[Equation]:
     """Return the equations of a derivation, forward pass, backward pass and result."""
-    blocks = equations.document(derived, "chain")
+    detail = "full" if derived.detail == "full" else "chain"
+    blocks = equations.document(derived, detail)
     kinds = ("equations", "result")
     return [equation for block in blocks if block.kind in kinds for equation in block.equations]

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from typing import Any
 
-from symgrad.formats.blocks import Block, Equation
+from symgrad.formats.blocks import Block, Equation, parted
 from symgrad.formats.equations import document, title
 from symgrad.formats.names import ACCENTS, GREEK
 
@@ -111,7 +111,9 @@ class _Reader:
         return self._command(token[1:])
 
     def _command(self, word: str) -> str:
-        if word == "frac":
+        if word == "underbrace":  # the part that changes
+            return f"({self._group()})"
+        if word in ("frac", "tfrac"):
             return _fraction(self._group(), self._group())
         if word == "sqrt":
             return f"sqrt({self._group()})"
@@ -181,9 +183,10 @@ def derivation(derived: Any, *, detail: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Read the formulas between dollars; an escaped dollar is part of a name."""
-    pattern = r"(?<!\\)\$(.*?)(?<!\\)\$"
-    return re.sub(pattern, lambda match: plain(match.group(1)), text)
+    return "".join(
+        plain(words) if kind == "formula" else _text(words) if kind == "link" else words
+        for kind, words, _ in parted(text)
+    )
 
 
 def _block(block: Block) -> str:

@@ -14,6 +14,7 @@ from symgrad.circuit import Circuit
 from symgrad.circuit.kinds import MULTIPLY, NUMBER, POWER, VARIABLE
 from symgrad.derivation import Derivation
 from symgrad.errors import SymgradError
+from symgrad.formats.full import unmarked
 from symgrad.formats.lines import PROVED, REFUTED, UNREAD, Line
 from symgrad.formats.printer import Printer
 from symgrad.formats.style import style_of
@@ -72,7 +73,7 @@ class World:
     def decided(self, left: str, right: str, shape: Any, stopped: Callable[[], None]) -> Line:
         """Read both sides of an equality, and prove it."""
         written = left, right
-        left, right = map(self.style.read, written)
+        left, right = (unmarked(self.style.read(text)) for text in written)
         found = self._decided(left, right, shape, stopped)
         return replace(found, left=written[0], right=written[1])
 

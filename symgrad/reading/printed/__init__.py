@@ -58,6 +58,7 @@ def _built(latex: str, part: Part, shape: Shape, origins: Mapping[Any, Any]) -> 
             fitter.equate(found, wanted or (sp.S.One, sp.S.One))
         elif wanted and not (part.kind == "number" and part.value == 0):
             raise ParseError("this is a scalar, and a matrix is expected")
+        fitter.sizes.settle()
     except ParseError as error:
         raise located(latex, 0, str(error)) from None
     value = Builder(fitter, origins).build(part)

@@ -27,7 +27,7 @@ from symgrad.reading.printed.fitting import Fitter
 from symgrad.reading.printed.parts import Grid, Part, Range, located
 from symgrad.reading.printed.sizes import is_known
 from symgrad.rules.indexed import index_sum
-from symgrad.shapes import Shape
+from symgrad.shapes import Shape, shape_of
 
 #: Where the entries of an array begin, by its symbol.
 Origins = Mapping[Any, tuple[Any, ...]]
@@ -94,6 +94,8 @@ class Builder:
 
     def _grid(self, part: Part, shape: Shape) -> Any:
         grid: Grid = part.value
+        if grid.last is None and (not shape or shape[1] == 1):
+            raise ParseError("a column given entry by entry has one index")
         places = [sp.Dummy(symbol.name, integer=True) for symbol in (*grid.symbols, *grid.symbols)]
         inner = {}
         for symbol, start, place, size in zip(
@@ -216,6 +218,12 @@ def _softmax(part: Part, values: list[Any], shape: Shape) -> Any:
     return softmax(matrix, axis=0 if matrix.shape[1] == 1 else 1)
 
 
+def _operated(part: Part, values: list[Any], shape: Shape) -> Any:
+    made = part.value.make(list(map(_matrix, values)), shape or (sp.S.One, sp.S.One))
+    shape_of(made)  # places that lie outside are found there
+    return made
+
+
 def _of_matrix(head: Callable[[Any], Any], scalar: Callable[[Any], Any]) -> Any:
     """Return a builder that does one thing with a matrix and another with a scalar."""
     return lambda part, values, shape: (head if values[0].is_Matrix else scalar)(values[0])
@@ -250,8 +258,6 @@ _BUILDERS: dict[str, Callable[[Part, list[Any], Shape], Any]] = {
     "trace": _of_matrix(sp.Trace, _identity),
     "det": _of_matrix(sp.Determinant, _identity),
     "logdet": _of_matrix(LogDeterminant, lambda value: sp.log(sp.Abs(value))),
-    "operator": lambda part, values, shape: part.value.make(
-        list(map(_matrix, values)), shape or (sp.S.One, sp.S.One)
-    ),
+    "operator": _operated,
     "explicit": lambda part, values, shape: sp.ImmutableMatrix(*part.value, values),
 }

@@ -13,7 +13,7 @@ import sympy as sp
 from symgrad.errors import ParseError
 from symgrad.reading.printed.operators import Operator
 from symgrad.reading.printed.parts import Part, located
-from symgrad.reading.printed.sizes import Sizes, is_known
+from symgrad.reading.printed.sizes import Several, Sizes, may_equal
 from symgrad.shapes import Shape, shape_of
 
 
@@ -82,10 +82,10 @@ def _entries(fitter: Fitter, part: Part, below: list[Shape]) -> Shape:
     shape = _alike(fitter, part, below)
     for left, right in pairwise(part.below):
         before, after = fitter.factors(left), fitter.factors(right)
-        if before and after and len(before) + len(after) > 2:
-            pairs = zip(fitter.of(before[-1]), fitter.of(after[0]), strict=True)
-            if all(a == b or not (is_known(a) and is_known(b)) for a, b in pairs):
-                raise ParseError("a product of matrices beside an entrywise sign needs brackets")
+        if not before or not after or len(before) + len(after) == 2:
+            continue
+        if all(map(may_equal, fitter.of(before[-1]), fitter.of(after[0]))):
+            raise ParseError("a product of matrices beside an entrywise sign needs brackets")
     return shape
 
 
@@ -140,17 +140,17 @@ def _entry(fitter: Fitter, part: Part, below: list[Shape]) -> Shape:
 def _grid(fitter: Fitter, part: Part, below: list[Shape]) -> Shape:
     _scalars(fitter, part, below)
     if part.value.last is None:
-        return fitter.sizes.fresh(), fitter.sizes.fresh()
+        return fitter.sizes.fresh(), fitter.sizes.fresh(Several)
     return sp.expand(part.value.last - part.value.starts[0] + 1), sp.S.One
 
 
 _RULES: dict[str, _Rule] = {
     "name": lambda fitter, part, below: tuple(shape_of(part.value)),
     "number": _scalars,
-    "ones": lambda fitter, part, below: (fitter.sizes.fresh(), sp.S.One),
+    "ones": lambda fitter, part, below: (fitter.sizes.fresh(Several), sp.S.One),
     "unit": lambda fitter, part, below: (fitter.sizes.fresh(), sp.S.One),
     "zeros": lambda fitter, part, below: (fitter.sizes.fresh(), fitter.sizes.fresh()),
-    "identity": lambda fitter, part, below: (size := fitter.sizes.fresh(), size),
+    "identity": lambda fitter, part, below: (size := fitter.sizes.fresh(Several), size),
     "transpose": lambda fitter, part, below: below[0][::-1],
     "mul": _multiplied,
     "entries": _entries,

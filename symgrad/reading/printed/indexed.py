@@ -45,7 +45,7 @@ class Indexed(Scanner):
     def _integer(self) -> Any:
         start = self.at
         value = self.scalar()
-        if value.is_integer is False or value.atoms(sp.MatrixSymbol):
+        if not value.is_integer:
             raise self.error("an index is an integer", start)
         return value
 
@@ -86,6 +86,9 @@ class Indexed(Scanner):
         """Read the entry or the slice that a subscript picks, if there is one."""
         if not self.next_is("_{") or base.kind not in ("name", "group"):
             return base
+        return self._subscript(base, start)
+
+    def _subscript(self, base: Part, start: int) -> Part:
         if base.kind == "group" and base.below[0].kind == "name":
             (base,) = base.below  # (x_{1})_{2}, an entry of x_{1}
         opening = self.at + 1
@@ -102,8 +105,6 @@ class Indexed(Scanner):
         self.at = end + 1
         if is_slice:
             return self.part("operator", base, value=sliced(places), start=start)
-        if len(places) > 2:
-            raise self.error("an entry has one index or two", opening)
         indices = Places(places, None) if len(places) == 1 else Places(None, places)
         return self.part("entry", base, value=indices, start=start)
 
@@ -125,6 +126,8 @@ class Indexed(Scanner):
                 raise self.error("expected the second place before the dots")
             second, first = found.pop(), found.pop()
             found.append(Span(first, self._integer(), second))
+        if len(found) > 2:
+            raise self.error("a matrix has places in its rows and its columns")
         is_slice = any(place == ALL or isinstance(place, Span) for place in found)
         return tuple(found), is_slice
 
@@ -218,7 +221,7 @@ class Indexed(Scanner):
             self.at = place
             body = self.inside(end, self.sum)
             self.at = after
-            return self.subscripted(body, start)
+            return self._subscript(body, start)
         last, self.at = self.at, place
         body = self._bound(names, end)
         self.at = last

@@ -27,7 +27,7 @@ from symgrad.operations.spectral import (
     ExponentialSlope,
 )
 from symgrad.reading.printed.parts import ALL, Span
-from symgrad.reading.printed.sizes import Sizes, is_known, is_size
+from symgrad.reading.printed.sizes import Several, Sizes, is_known, is_size
 from symgrad.shapes import Shape
 
 
@@ -133,7 +133,7 @@ def put(places: Sequence[Any]) -> Operator:
 
     def shape_of(below: list[Shape], sizes: Sizes) -> Shape:
         # Of a single place it is that in a column.
-        whole = (sizes.fresh(), sp.S.One if len(places) == 1 else sizes.fresh())
+        whole = (sizes.fresh(), sp.S.One if len(places) == 1 else sizes.fresh(Several))
         for (_, count, _), size in zip(_spanned(places, whole), below[0], strict=True):
             sizes.equate(count, size)
         return whole
@@ -175,7 +175,7 @@ def _diagonal_shape(below: list[Shape], sizes: Sizes) -> Shape:
     rows, columns = map(sizes.of, below[0])
     if columns == 1:
         return rows, rows
-    if not is_known(columns) and rows != columns:
+    if not is_known(columns) and rows != columns and not isinstance(columns, Several):
         raise ParseError("whether this is a diagonal or its matrix cannot be told")
     sizes.equate(rows, columns)
     return rows, sp.S.One

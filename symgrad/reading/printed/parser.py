@@ -103,8 +103,13 @@ class Parser(Special):
         self.skip()
         start = self.at
         factors = [self._factor()]
+        before = self.at
         while not self._ends():
+            gap = self.text[before - 1 : self.at + 1]
+            if gap[0].isdecimal() and gap[-1].isdecimal() and r"\cdot" not in gap:
+                raise self.error("two numbers without a sign between them")
             factors.append(self._factor())
+            before = self.at
         return factors[0] if len(factors) == 1 else self.part("mul", *factors, start=start)
 
     def _ends(self) -> bool:

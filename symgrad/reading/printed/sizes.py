@@ -14,6 +14,10 @@ class Unknown(sp.Dummy):
     """A size that is not known yet."""
 
 
+class Several(Unknown):
+    """An unknown size that was not 1 when it was printed, or its ones would not be there."""
+
+
 def is_known(size: Any) -> bool:
     """Tell whether a size has nothing unknown in it."""
     return bool(size.is_Integer or not size.atoms(Unknown))
@@ -31,10 +35,11 @@ class Sizes:
 
     def __init__(self) -> None:
         self.known: dict[Any, Any] = {}
+        self.waiting: list[tuple[Any, Any]] = []
 
-    def fresh(self) -> Any:
+    def fresh(self, kind: type[Unknown] = Unknown) -> Any:
         """Return a size that is not known yet."""
-        return Unknown("size", integer=True, positive=True)
+        return kind("size", integer=True, positive=True)
 
     def of(self, size: Any) -> Any:
         """Return what a size turned out to be."""
@@ -49,7 +54,7 @@ class Sizes:
         return () if found == (1, 1) else found
 
     def equate(self, first: Any, second: Any) -> None:
-        """Note that two sizes are equal.
+        """Note that two sizes are equal; where it is open what follows, it waits for `settle`.
 
         Raises:
             ParseError: They cannot be.
@@ -64,11 +69,33 @@ class Sizes:
             if is_known(factor) and factor != 0 and not rest.has(unknown):
                 value = sp.cancel(-rest / factor)
                 if not is_size(value):
-                    break
+                    raise ParseError("a size would be no whole number")
                 self.known[unknown] = value
                 return
-        if not same_size(first, second):
-            raise ParseError(f"sizes {worded(first)} and {worded(second)} do not fit")
+        if not (is_known(first) and is_known(second)):
+            self.waiting.append((first, second))
+        elif not same_size(first, second):
+            raise ParseError(f"the sizes {first} and {second} do not fit")
+
+    def settle(self) -> None:
+        """Look again at what waits, as long as that says something.
+
+        Raises:
+            ParseError: Sizes cannot be equal.
+        """
+        before = None
+        while self.waiting and before != (len(self.known), len(self.waiting)):
+            before = len(self.known), len(self.waiting)
+            again, self.waiting = self.waiting, []
+            for first, second in again:
+                self.equate(first, second)
+
+
+def may_equal(first: Any, second: Any) -> bool:
+    """Tell whether two sizes may turn out to be equal."""
+    if is_known(first) and is_known(second):
+        return same_size(first, second)
+    return 1 not in (first, second) or not any(isinstance(s, Several) for s in (first, second))
 
 
 def is_size(value: Any) -> bool:
@@ -80,8 +107,3 @@ def is_size(value: Any) -> bool:
     if value.is_number:
         return bool(value.is_Integer and value > 0)
     return bool(value.is_integer is not False and sp.denom(value) == 1)
-
-
-def worded(size: Any) -> str:
-    """Word a size for a message."""
-    return str(size) if is_known(size) else "of another matrix"

@@ -275,6 +275,11 @@ class Special(Indexed):
         with self.deeper():
             if self.has(r"\neg"):
                 return _joined(sp.Not, [self._comparison()])
+            if self.has(r"\operatorname{ITE}"):
+                return self._choice()
+            word = self.has(r"\text{True}", r"\text{False}")
+            if word:
+                return Condition((), lambda: sp.true if "True" in word else sp.false)
             if self._is_logic():
                 self.expect(r"\left(")
                 found = self.condition()
@@ -285,6 +290,17 @@ class Special(Indexed):
             if not sign:
                 raise self.error("expected a comparison")
             return Condition((left, self.sum()), _RELATIONS[sign])
+
+    def _choice(self) -> Condition:
+        """Read ITE(a, b, c), which is b where a holds, else c, after the word."""
+        self.expect(r"\left(")
+        found = [self.condition()]
+        while self.has(","):
+            found.append(self.condition())
+        self.expect(r"\right)")
+        if len(found) != 3:
+            raise self.error("expected three conditions")
+        return _joined(sp.ITE, found)
 
     def _is_logic(self) -> bool:
         """Tell whether a bracket begins here that has a comparison in it, at its own level."""
