@@ -52,7 +52,7 @@ class Samples(World):
         match = self.pattern.fullmatch(text)
         if match is None:
             raise ParseError(f"this is no sum over samples: {text}")
-        value = read(match.group(1), self.names, shape)
+        value = read(match.group(1), self.names, shape, self.origins)
         circuit = self.setting.circuit
         parts = [self.writer(trees.replace(value, symbols)) for _, symbols in self.copies]
         factor = circuit.number(sp.Rational(1, COUNT) if self.one.reduce == "mean" else 1)

@@ -134,8 +134,8 @@ class Indices(LatexPrinter):
             name = f"({name})"  # two subscripts would not compile
         comma = "," if any(len(text) > 1 for text in shown) else ""
         text = f"{name}_{{{comma.join(shown)}}}"
-        if len(shown) > 1 and text in self.names.values():  # a variable is called so
-            text = f"{name}_{{{','.join(shown)}}}"
+        if text in self.names.values():  # a variable is called so
+            text = f"({name})_{{{comma.join(shown)}}}"
         return text
 
 

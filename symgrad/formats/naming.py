@@ -16,6 +16,7 @@ from sympy.printing.latex import LatexPrinter
 from symgrad import functions, trees
 from symgrad.formats.names import distinct, latex_name
 from symgrad.graph import SYMMETRIC, Graph, Label
+from symgrad.operations.spectral import Eigenvalues, Eigenvectors
 from symgrad.profiles import LETTERS, STANDARD, Profile
 from symgrad.shapes import name_of
 
@@ -149,15 +150,25 @@ def _signs(graph: Graph) -> list[str]:
             entry = functions.entry_of(getattr(node, "func", None))
             if entry is not None:
                 found[entry.latex] = None
-            elif node == sp.pi:
-                found[r"\pi"] = None
-            elif isinstance(node, (sp.gamma, sp.loggamma)):
-                found[r"\Gamma"] = None
-            elif isinstance(node, sp.polygamma):
-                found[r"\psi"] = None
-            elif isinstance(node, sp.Identity):
-                found["I"] = None
+            elif type(node) in SIGNS:
+                found[SIGNS[type(node)]] = None
     return list(found)
+
+
+#: The signs of what has no entry among the functions.
+SIGNS = {
+    type(sp.pi): r"\pi",
+    sp.EulerGamma.__class__: r"\gamma",
+    sp.GoldenRatio.__class__: r"\phi",
+    sp.Catalan.__class__: "G",
+    sp.gamma: r"\Gamma",
+    sp.loggamma: r"\Gamma",
+    sp.polygamma: r"\psi",
+    sp.Heaviside: r"\theta",
+    sp.Identity: "I",
+    Eigenvalues: r"\lambda",
+    Eigenvectors: "V",
+}
 
 
 class Naming(LatexPrinter):

@@ -150,3 +150,12 @@ def tidied(expr: Any) -> Any:
         if is_negative(value):
             return sp.MatMul(-1, expr.func(-value, *expr.args[1:]))
     return expr
+
+
+def without_one(text: str) -> str:
+    r"""Leave out the 1 of a quotient that a factor stands before: 2 (1 / x) is 2 / x.
+
+    >>> without_one(r"1 \oslash x"), without_one("x")
+    ('\\oslash x', 'x')
+    """
+    return text[2:] if text.startswith(r"1 \oslash ") else text

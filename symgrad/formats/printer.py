@@ -33,6 +33,7 @@ from symgrad.formats.order import (
     paren,
     shape_rank,
     tidied,
+    without_one,
 )
 from symgrad.formats.products import Products
 from symgrad.formats.signs import function_name, number
@@ -340,7 +341,7 @@ class _Entrywise(Printer):
         if not scalars:
             return body
         lead = super()._print_Mul(sp.Mul(*scalars)) if len(scalars) > 1 else self._print(scalars[0])
-        return f"{lead} {paren(body) if len(factors) > 1 else body}"
+        return f"{lead} {paren(body) if len(factors) > 1 else without_one(body)}"
 
     def _entry_factor(self, factor: Any, *, several: bool) -> str:
         """Print a factor, among others or behind a division sign with products in brackets."""

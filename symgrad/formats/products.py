@@ -20,9 +20,10 @@ from symgrad.formats.order import (
     norm_of,
     numbers_first,
     paren,
+    without_one,
 )
 from symgrad.formats.signs import gap
-from symgrad.matrices import Broadcast, Elementwise, SumEntries
+from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows
 from symgrad.operations.linear import Kronecker
 from symgrad.operations.sequences import Convolution
 
@@ -151,7 +152,7 @@ class Products:
             shown = paren(shown)
         if coefficient == 1:
             return shown
-        return f"{self._factor(coefficient, beside=True)} {shown}"
+        return f"{self._factor(coefficient, beside=True)} {without_one(shown)}"
 
     def _print_MatMul(self, expr: Any) -> str:
         expr = self.opened(expr)
@@ -199,4 +200,12 @@ class Products:
         if isinstance(shown, Elementwise):
             body = shown.function.expr
             loose = isinstance(body, sp.Add) or is_negative(body) or divides(body)
-        return paren(text) if loose else text
+        if isinstance(shown, sp.HadamardProduct):
+            loose = any(inverted(self.seen(factor)) is not None for factor in shown.args)
+        return paren(text) if loose or self._is_sum(shown) else text
+
+    def _is_sum(self, shown: Any) -> bool:
+        """Tell whether something is printed as a product with ones."""
+        if isinstance(shown, sp.Transpose):
+            return isinstance(self.seen(shown.arg), SumRows)
+        return isinstance(shown, (SumRows, SumColumns))

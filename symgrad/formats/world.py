@@ -42,12 +42,20 @@ class World:
         adjoints = {adjoint.symbol for adjoint in derived.adjoints}
         self.forward = [(s, e) for s, e in graph.definitions if s not in adjoints]
         self.names = self._names()
+        self.rounded = any(map(_is_rounded, self._floats()))
+        self.origins = {v.symbol: v.origin for v in graph.inputs if v.origin}
         for symbol, expression in self.forward:
             self.writer.define(symbol, expression)
             stopped()
         self.loss = int(np.ravel(self.writer.values[derived.goal])[0])
         self.writer.values.update(derivatives_of(derived, self.forward, self.setting))
         self.valued = self.writer.values.keys() - set(graph.sizes)
+
+    def _floats(self) -> Iterator[Any]:
+        expressions = [e for _, e in self.graph.definitions]
+        expressions += [c.value for a in self.derived.adjoints for c in a.contributions]
+        for expression in expressions:
+            yield from (node for node in trees.postorder(expression) if node.is_Float)
 
     def _names(self) -> dict[str, Any]:
         printer = self.printer
@@ -101,6 +109,8 @@ class World:
             outcome = decide(problem, stopped)
         except (SymgradError, TimeIsUp) as error:
             return Line(left, right, UNREAD, reason_of(error))
+        if outcome.status == REFUTED and self.rounded:
+            return Line(left, right, UNREAD, "numbers are printed with eight digits")
         return Line(left, right, outcome.status, outcome.method)
 
     def _holds_locally(
@@ -113,7 +123,9 @@ class World:
         """
         if any(text.endswith("'(z)") for text in texts):
             return False
-        sides = [read(text, self.names, shape) for text in texts if text not in self.names]
+        sides = [
+            read(text, self.names, shape, self.origins) for text in texts if text not in self.names
+        ]
         symbols = {symbol for side in sides for symbol in trees.symbols(side)}
         # What is declared of an input, as that its rows sum to one, may be what a line needs.
         defined = (symbols & self.valued) - {v.symbol for v in self.graph.inputs}
@@ -135,7 +147,7 @@ class World:
         if lemma is not None:
             self.writer.values.setdefault(z, self.setting.circuit.variable("z"))
             return np.asarray(self.writer(lemma), dtype=object)
-        return np.asarray(self.writer(read(text, self.names, shape)), dtype=object)
+        return np.asarray(self.writer(read(text, self.names, shape, self.origins)), dtype=object)
 
     def shape_of(self, parts: Iterable[str]) -> Any:
         """Tell the shape of what is equal, from a name among it."""
@@ -154,6 +166,11 @@ class World:
             if other == name:
                 return read(text, {"z": z}, ())
         return None
+
+
+def _is_rounded(value: Any) -> bool:
+    """Tell whether a number is not what is printed for it."""
+    return float(f"{float(value):.8g}") != float(value)
 
 
 def derivatives_of(derived: Derivation, forward: Any, setting: Setting) -> dict[Any, Any]:

@@ -14,7 +14,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symgrad.circuit import Circuit
 from symgrad.errors import ShapeError, UnsupportedError
-from symgrad.lowering import Table, Writer, table, writes
+from symgrad.lowering import SizedNode, Table, Writer, table, writes
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows, UnitMatrix
 from symgrad.shapes import name_of
 from symgrad.softmax import LogSoftmax, Softmax
@@ -177,8 +177,11 @@ def _matrix_symbol(write: Writer, node: Any) -> Table:
 
 @writes(MatrixElement)
 def _element(write: Writer, node: Any) -> int:
-    matrix, i, j = node.args
-    return write(matrix)[write.size(i), write.size(j)]  # type: ignore[no-any-return]
+    matrix, *indices = node.args
+    values, place = write(matrix), tuple(map(write.size, indices))
+    if not all(0 <= k < size for k, size in zip(place, values.shape, strict=True)):
+        raise UnsupportedError(f"`{node}`: there is no entry at {place}")
+    return values[place]  # type: ignore[no-any-return]
 
 
 @writes(sp.MatAdd)
@@ -259,7 +262,13 @@ def _unit(write: Writer, node: Any) -> Table:
 def _function_matrix(write: Writer, node: Any) -> Table:
     function: Any = node.lamda
     rows, columns = map(write.size, node.shape)
-    return table((rows, columns), lambda i, j: write(function(sp.Integer(i), sp.Integer(j))))
+
+    def entry(i: int, j: int) -> Any:
+        # Bound, not put in: SymPy evaluates entries, also those of a case that does not hold.
+        at = dict(zip(function.variables, (SizedNode(i), SizedNode(j)), strict=True))
+        return Writer(write.circuit, {**write.values, **at})(function.expr)
+
+    return table((rows, columns), entry)
 
 
 @writes(Elementwise)
