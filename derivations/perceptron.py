@@ -128,7 +128,8 @@ def write(folder):
         "One input, one weight, one bias, $\\tanh$, and the squared error of one sample; 14 ages "
         "with a probability each, standardised to mean 0 and standard deviation 1."
     )
-    page.derivation(sg.derive(loss()), "The gradients")
+    first = {**START, "x": z[0], "y": samples.y[0]}
+    page.derivation(sg.derive(loss(), example=first), "The gradients")
     first_step(page, samples, z)
     fit, path = training(page, samples)
     draw(page, samples, z, fit, path)

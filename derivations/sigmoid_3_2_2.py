@@ -121,7 +121,7 @@ def write(folder):
         "The same gradients three times: for one sample as a column, for a batch whose samples are "
         "rows, and entry by entry."
     )
-    page.derivation(sg.derive(sg.sse(net.columns())), "One sample", "columns")
+    page.derivation(sg.derive(sg.sse(net.columns()), example=POINT), "One sample", "columns")
     numbers(page)
     page.derivation(sg.derive(sg.sse(net.rows())), "A batch of rows", "rows")
     page.derivation(sg.derive(sg.sse(net.scalars())), "Entry by entry", "scalars")

@@ -16,6 +16,7 @@ from symgrad.backends.numpy import CompiledFunction
 from symgrad.backends.numpy import compile as unchecked_compile
 from symgrad.derivation import Derivation, check_detail
 from symgrad.errors import OptionError, UnsupportedError, checks_options, unknown
+from symgrad.examples import checked as checked_example
 from symgrad.formula import Formula
 from symgrad.layout import numerator
 from symgrad.profiles import NOTATIONS, Profile, profile_of
@@ -89,6 +90,7 @@ def derive(
     detail: str = "chain",
     notation: str | None = None,
     profile: Any = None,
+    example: Any = None,
     structured: bool = False,
     check: bool | None = None,
 ) -> Derivation:
@@ -105,6 +107,8 @@ def derive(
             `wrt` are those of that form.
         profile: Whose letters, marks and signs are printed: a name of `sg.PROFILES`, or an
             `sg.Profile`.
+        example: Values of all inputs by name, with at most 8 rows and columns: every line is
+            printed once more with the numbers put in, and what comes out.
         structured: As in `gradient`.
         check: As in `gradient`.
 
@@ -112,7 +116,9 @@ def derive(
         A `Derivation` with `.latex()`, `.markdown()` and `.save("x.tex")` or `("x.md")`.
 
     Raises:
-        OptionError: An unknown name or detail.
+        OptionError: An unknown name, detail, notation or profile; an example with an input
+            missing.
+        DataError: An example that is too large to be printed, or not finite.
         ShapeError, UnsupportedError: As `gradient` does.
 
     >>> import sympy as sp
@@ -132,7 +138,8 @@ def derive(
         derivation = numerator(derivation)
     reduce = formula.forms.reduce if form == "samples" else ""
     graph = replace(derivation.result, profile=replace(chosen, notation=form))
-    return replace(derivation, detail=detail, result=graph, reduce=reduce)
+    given = None if example is None else checked_example(graph, example)
+    return replace(derivation, detail=detail, result=graph, reduce=reduce, example=given)
 
 
 def _in_notation(loss: Any, notation: str | None, profile: Profile) -> tuple[Any, str]:

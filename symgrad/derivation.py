@@ -7,8 +7,8 @@ SymPy evaluates products as they are built and a reader wants to see the factors
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,7 @@ class Derivation:
         adjoints: The adjoints in the order of the sweep, with their steps.
         result: The graph of forward and backward definitions.
         detail: What `latex` and `markdown` print unless told otherwise.
+        example: The values of a worked example by the names of inputs, or None.
         reduce: Where it is of one sample of many: the loss of all is their `"mean"` or `"sum"`.
     """
 
@@ -116,6 +117,7 @@ class Derivation:
     result: Graph
     detail: str = "chain"
     reduce: str = ""
+    example: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property
     def steps(self) -> tuple[Step, ...]:

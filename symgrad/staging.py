@@ -89,7 +89,7 @@ def in_full(derived: Derivation) -> Derivation:
     found = swept(derived, staged(forward_of(derived), derived.wrt))
     if derived.result.profile is not None and derived.result.profile.layout == "numerator":
         found = numerator(found)
-    return replace(found, detail=derived.detail, reduce=derived.reduce)
+    return replace(found, detail=derived.detail, reduce=derived.reduce, example=derived.example)
 
 
 def forward_of(derived: Derivation) -> Graph:

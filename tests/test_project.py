@@ -39,6 +39,7 @@ ROOMS = (
     "bare",
     "forms",
     "formula",
+    "examples",
     "derivation",
     "layout",
     "rules",

@@ -7,9 +7,7 @@ equations. LaTeX and Markdown differ only in how they wrap the blocks.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +17,9 @@ from symgrad import functions, graph, trees
 from symgrad.algebra import add
 from symgrad.derivation import Adjoint, Contribution, Derivation, check_detail
 from symgrad.formats.blocks import Block, Equation, label_of
+from symgrad.formats.example import worked
 from symgrad.formats.full import rules, steps
+from symgrad.formats.lengths import joined, visible
 from symgrad.formats.notation import notation
 from symgrad.formats.printer import Printer
 from symgrad.formats.samples import all_samples, total_printer
@@ -199,7 +199,7 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     blocks += _result(derived, detail)
     printed = " ".join(right for b in blocks for e in b.equations for right in e.right)
     opening = [Block("text", _opening(derived)), *notation(derived, printed)]
-    ending = [*all_samples(derived), *_update(derived)]
+    ending = [*all_samples(derived), *worked(derived), *_update(derived)]
     ending += rules(derived) if detail == "full" else []
     return list(map(style_of(made).block, [*opening, *blocks, *ending]))
 
@@ -288,27 +288,6 @@ def _adjoint_equation(printer: Printer, derived: Derivation, adjoint: Adjoint) -
     if adjoint.kept:
         right.append(printer._print(adjoint.value))
     return Equation(left, joined(dict.fromkeys(right), 60 - visible(left)), label)
-
-
-def joined(parts: Iterable[str], room: int = 60) -> tuple[str, ...]:
-    """Join equal right-hand sides into lines of at most `room` visible characters.
-
-    >>> joined(["a b", "c"]), joined(["x" * 50, "y" * 50]) == ("x" * 50, "y" * 50)
-    (('a b = c',), True)
-    """
-    lines: list[str] = []
-    for part in parts:
-        if lines and visible(lines[-1]) + visible(part) < room:
-            lines[-1] += f" = {part}"
-        else:
-            lines.append(part)
-    return tuple(lines)
-
-
-def visible(text: str) -> int:
-    """Estimate how many characters a formula takes on paper."""
-    fractions = re.sub(r"\\frac\{(.*?)\}\{.*?\}", r"\1", text)
-    return len(re.sub(r"\\[a-zA-Z]+|[{}^_\s]", "", fractions)) + fractions.count("\\")
 
 
 def _summed(printer: Printer, adjoint: Adjoint) -> str:

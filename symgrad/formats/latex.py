@@ -10,15 +10,11 @@ from typing import Any
 
 from symgrad.derivation import check_detail
 from symgrad.formats.blocks import Block, Equation, parted
-from symgrad.formats.equations import (
-    definitions,
-    kinks,
-    title,
-    visible,
-)
+from symgrad.formats.equations import definitions, kinks, title
 from symgrad.formats.equations import (
     document as blocks_of,
 )
+from symgrad.formats.lengths import visible
 from symgrad.graph import Graph
 
 _PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
@@ -49,7 +45,9 @@ def lines_of(equations: Any, relation: str = "=") -> list[str]:
         left = f"{equation.left} "
         for right in equation.right:
             first, *rest = broken(right)
-            lines.append(f"{left}&{relation} {first}")
+            # A rounded result begins with its own sign.
+            sign = "" if first.startswith(r"\approx") else f"{relation} "
+            lines.append(f"{left}&{sign}{first}")
             lines += [rf"&\qquad {{}} {part}" for part in rest]
             left = ""
     return lines

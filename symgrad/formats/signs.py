@@ -49,7 +49,9 @@ def gap(left: str, right: str) -> str:
     >>> gap("2", "3"), gap(r"\mathrm{rate}", "x"), gap("a", "b")
     ('\\cdot ', '\\, ', '')
     """
-    if right[:1].isdigit() and re.search(r"\d$|\b10\^\{-?\d+\}$", left):
+    # A column of ones is printed as a bold 1.
+    digit = right[:1].isdigit() or right.startswith(r"\mathbf{1}")
+    if digit and re.search(r"\d$|\b10\^\{-?\d+\}$", left):
         return r"\cdot "
     words = right.startswith(r"\mathrm") or re.search(r"\\mathrm\{[^{}]*\}$", left)
     return r"\, " if words else ""

@@ -23,7 +23,10 @@ def _unicode_name(word: str) -> str:
     return f"GREEK {kind} LETTER {word.upper().replace('LAMBDA', 'LAMDA')}"
 
 
+#: The sign before a rounded number.
+ABOUT = "≈"
 _WORDS = {
+    "approx": ABOUT,
     "partial": "∂",
     "delta": "δ",
     "sigma": "σ",
@@ -172,7 +175,10 @@ def lines_of(equation: Equation, relation: str = "=") -> list[str]:
     left = plain(equation.left)
     first, *rest = (plain(part) for part in equation.right)
     indent = " " * len(left)
-    return [f"{left} {relation} {first}", *(f"{indent} {relation} {part}" for part in rest)]
+    # A rounded result begins with its own sign.
+    signs = ["" if part.startswith(ABOUT) else f"{relation} " for part in (first, *rest)]
+    lines = [f"{indent} {sign}{part}" for sign, part in zip(signs[1:], rest, strict=True)]
+    return [f"{left} {signs[0]}{first}", *lines]
 
 
 def derivation(derived: Any, *, detail: str) -> str:

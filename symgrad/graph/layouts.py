@@ -30,11 +30,18 @@ def layouts(graph: Graph) -> dict[Any, str]:
         label = graph.label(symbol)
         of = names.get(label.of)
         if label.rank is not None:
-            held[symbol] = (SCALAR, COLUMN, FULL)[label.rank]
+            held[symbol] = _turned((SCALAR, COLUMN, FULL)[label.rank], symbol)
+        elif of is not None:
+            held[symbol] = _turned(held[of], symbol)
         else:
-            held[symbol] = held[of] if of is not None else layout_of(expression, held)
+            held[symbol] = layout_of(expression, held)
         names[name_of(symbol)] = symbol
     return held
+
+
+def _turned(layout: str, symbol: Any) -> str:
+    """Return the layout of an adjoint: in numerator layout that of a column is a row."""
+    return ROW if layout == COLUMN and symbol.shape[0] == 1 != symbol.shape[1] else layout
 
 
 def _declared_layout(variable: Variable) -> str:
