@@ -1,5 +1,6 @@
 """What the scripts of this folder share: formulas with named parts, and pages of Markdown."""
 
+import re
 from pathlib import Path
 
 import sympy as sp
@@ -60,8 +61,15 @@ class Page:
         heading, *body = derivation.markdown().strip().splitlines()
         assert heading.startswith("# "), "a derivation begins with its heading"
         lines = [f"#{line}" if line.startswith("#") else line for line in body]
+        lines = [re.sub(r"\]\(#([a-z-]+)\)", self._place, line) for line in lines]
         self.parts += [f"## {title}", "\n".join(lines).strip()]
         self.files.append((f"{self._called(part)}.tex", derivation.save))
+
+    def _place(self, match):
+        """Point a link to the heading of its own derivation, of several with the same words."""
+        words = match.group(1).replace("-", " ")
+        before = "\n".join(self.parts).lower().count(f"# {words}\n")
+        return f"](#{match.group(1)}{f'-{before}' if before else ''})"
 
     def table(self, head, rows):
         lines = [head, ["---"] * len(head), *([number(cell) for cell in row] for row in rows)]

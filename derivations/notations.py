@@ -74,7 +74,7 @@ def write(folder):
     )
     written = []
     for name, profile in sg.PROFILES.items():
-        own = Page(f"notations_{name}", f"Networks as {name} writes them")
+        own = Page(f"notations_{name}", f"Networks in the notation of `{name}`")
         own.text(profile.text)
         for net, derived in derivations(name).items():
             own.derivation(derived, TITLES[net], net.replace("-", "_"))

@@ -81,7 +81,7 @@ def numbers(page):
     """One step of descent in numbers."""
     value, gradients, moved, after = step()
     page.section("One step in numbers")
-    page.text(f"The sample, its target and the weights, with the rate $\\eta = {RATE}$:")
+    page.text(f"The sample, its target and the weights, with the learning rate $\\eta = {RATE}$:")
     given = [("x", POINT["x"][:, None]), ("y", POINT["y"][:, None])]
     given += [(f"W^{{({k})}}", POINT[f"W{k}"]) for k in (1, 2)]
     page.formula(", \\quad ".join(f"{name} = {matrix(table)}" for name, table in given))
@@ -96,7 +96,7 @@ def numbers(page):
         "\\delta^{(1)}": "delta1",
     }
     page.table(
-        ["", "first", "second"],
+        ["", "entry 1", "entry 2"],
         [(f"${shown}$", *np.ravel(found[name])) for shown, name in vectors.items()],
     )
     page.text("Both gradients, and the weights after the step:")
@@ -107,8 +107,8 @@ def numbers(page):
     rows = [("before the step", value, value / 2), ("after the step", after, after / 2)]
     page.table(["", "sum of squares", "mean of squares"], rows)
     page.text(
-        "The article calls the sum a mean; the mean over the two outputs is half of it, and so are "
-        "its gradients."
+        "The article on this network calls the sum a mean; the mean over the two outputs is half "
+        "of it, and so are its gradients."
     )
 
 
@@ -118,8 +118,9 @@ def write(folder):
     page = Page("sigmoid_3_2_2", "A 3-2-2 net of sigmoids")
     page.text(
         "Three inputs, two hidden units, two outputs, no biases; the loss is the sum of squares. "
-        "The same gradients three times: for one sample as a column, for a batch whose samples are "
-        "rows, and entry by entry."
+        "The gradients of one network in three forms: for one sample as a column; for a batch "
+        "whose samples are rows, with the weight matrices transposed and the loss summed over the "
+        "samples; and entry by entry."
     )
     page.derivation(sg.derive(sg.sse(net.columns()), example=POINT), "One sample", "columns")
     numbers(page)

@@ -46,8 +46,8 @@ def test_lemmas_are_linked_from_where_they_are_used():
     derived = DERIVED["rows"]()
     assert r"\eqref{lemma:sigmoid}" in derived.latex()
     assert '<a href="#lemma:tanh">' in derived.html()
-    assert "[$\\sigma'$](#derivatives-of-the-functions)" in derived.markdown()
-    assert "## Derivatives of the functions" in derived.markdown()
+    assert "[$\\sigma'$](#the-functions)" in derived.markdown()
+    assert "## The functions" in derived.markdown()
 
 
 def test_links_of_a_page_lead_somewhere(derived):

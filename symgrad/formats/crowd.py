@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,10 @@ class Samples(World):
 
     def _holds_locally(self, *_: Any) -> bool:
         return False
+
+    def has_total(self, parts: Iterable[str]) -> bool:
+        """Tell whether the total of all samples, or a derivative of it, is among these parts."""
+        return any(part in self.totals for part in map(self.style.read, parts))
 
     def shape_of(self, parts: Any) -> Any:
         """Tell the shape of what is equal, from a total among it."""

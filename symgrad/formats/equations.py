@@ -20,7 +20,7 @@ from symgrad.formats.blocks import Block, Equation, label_of
 from symgrad.formats.example import worked
 from symgrad.formats.full import rules, steps
 from symgrad.formats.lengths import joined, visible
-from symgrad.formats.notation import notation
+from symgrad.formats.notation import network_words, notation
 from symgrad.formats.printer import Printer
 from symgrad.formats.samples import all_samples, total_printer
 from symgrad.formats.style import style_of
@@ -182,18 +182,19 @@ def document(derived: Derivation, detail: str) -> list[Block]:
     blocks += [Block("heading", "Forward pass"), Block("equations", equations=lines)]
     lemmas = _lemmas(derived)
     if detail != "result" and lemmas:
-        blocks += [Block("heading", "Derivatives of the functions")]
+        blocks += [Block("heading", "The functions")]
         blocks += [Block("equations", equations=tuple(lemmas))]
     if kinks(made):
         shown = ", ".join(f"${kink}$" for kink in kinks(made))
         blocks.append(Block("text", f"Convention at the kinks: {shown}."))
     blocks.append(Block("heading", "Backward pass"))
-    if detail != "result" and lemmas:
-        blocks.append(Block("text", _referred(lemmas)))
+    lines = tuple(chain(derived)) if detail != "result" else ()
+    referred = _referred(lemmas, " ".join(part for line in lines for part in line.right))
+    blocks += [Block("text", referred)] if referred else []
     if detail == "chain":
-        blocks.append(Block("equations", equations=tuple(chain(derived))))
+        blocks.append(Block("equations", equations=lines))
     elif detail == "full":
-        blocks += steps(derived, chain(derived), shorter)
+        blocks += steps(derived, list(lines), shorter)
     else:
         blocks.append(Block("equations", equations=tuple(passes[1])))
     blocks += _result(derived, detail)
@@ -230,33 +231,44 @@ def _forward(derived: Derivation) -> Graph:
 
 
 def _opening(derived: Derivation) -> str:
-    printer = Printer(derived.result)
+    made, printer = derived.result, Printer(derived.result)
     goal = printer.name(derived.goal)
     names = ", ".join(f"${printer.name(symbol)}$" for symbol in derived.wrt[:12])
     more = f" and {len(derived.wrt) - 12} more" if len(derived.wrt) > 12 else ""
-    return f"We differentiate the scalar ${goal}$ by {names}{more}."
+    network = network_words(made)
+    if network:
+        loss = f"Its loss ${goal}$"
+        loss += f" for one sample, number ${printer.profile.index}$," if derived.reduce else ""
+        return f"{network} {loss} is differentiated with respect to {names}{more}."
+    return f"We differentiate the scalar ${goal}$ with respect to {names}{more}."
 
 
 def _lemmas(derived: Derivation) -> list[Equation]:
-    """Return the derivatives of the functions that were differentiated, in forward order."""
-    found: dict[str, Equation] = {}
+    """Return the functions that were differentiated, and their derivatives, in forward order."""
+    found: dict[str, list[Equation]] = {}
     z = sp.Symbol("z", real=True)
     printer = Printer(derived.result)
     used = {entry for step in derived.steps for entry in _entries(step.node)}
     for _, expression in _forward(derived).definitions:
         for name, entry in _entries(expression).items():
             if name in used and name not in ("identity", "step", *UNNAMED):
+                shown, plain = f"{entry.latex}(z)", str(printer._print(entry.definition(z)))
                 value = printer._print(entry.derivative(z))
-                left = f"{entry.latex}'(z)"
-                found[name] = Equation(left, (value,), label_of("lemma", name))
-    return list(found.values())
+                lines = [Equation(shown, (plain,))] if plain != shown else []
+                slope = Equation(f"{entry.latex}'(z)", (value,), label_of("lemma", name))
+                found[name] = [*lines, slope]
+    return [line for lines in found.values() for line in lines]
 
 
-def _referred(lemmas: list[Equation]) -> str:
+def _referred(lemmas: list[Equation], printed: str) -> str:
     """Say which of the derivatives of functions are used, each with its place."""
-    links = [f"[${lemma.left.removesuffix('(z)')}$](#{lemma.label})" for lemma in lemmas]
+    slopes = [(lemma.left.removesuffix("(z)"), lemma.label) for lemma in lemmas if lemma.label]
+    links = [f"[${name}$](#{label})" for name, label in slopes if name in printed]
+    if not links:
+        return ""
     said = " and ".join(filter(None, [", ".join(links[:-1]), links[-1]]))
-    return f"Here {said} {'is' if len(links) == 1 else 'are'} used."
+    verb = "is" if len(links) == 1 else "are"
+    return f"Here {said} {verb} used, with the values that the forward pass has."
 
 
 def _entries(expression: Any) -> dict[str, Any]:
@@ -284,6 +296,7 @@ def _adjoint_equation(printer: Printer, derived: Derivation, adjoint: Adjoint) -
     factors = [_chain_factors(printer, derived, adjoint, c) for c in adjoint.contributions]
     if factors and all(factors):
         right.append(" + ".join(f for f in factors if f))
+        right += _by_lemma(printer, derived, adjoint)
     right.append(_summed(printer, adjoint))
     if adjoint.kept:
         right.append(printer._print(adjoint.value))
@@ -315,6 +328,21 @@ def _chain_factors(
     if isinstance(step.node, Elementwise) and len(contribution.steps) == 1:
         return _entrywise_factor(printer, step)
     return ""
+
+
+def _by_lemma(printer: Printer, derived: Derivation, adjoint: Adjoint) -> list[str]:
+    """Print the derivative of a named function of one scalar: the adjoint times f'(z)."""
+    if adjoint.variable.is_Matrix or len(adjoint.contributions) != 1:
+        return []
+    source = adjoint.contributions[0].source
+    expression = dict(derived.result.definitions).get(source)
+    entry = functions.entry_of(getattr(expression, "func", None))
+    if entry is None or entry.name in ("identity", "step", *UNNAMED):
+        return []
+    if expression is None or expression.args != (adjoint.variable,):
+        return []
+    up = printer.derivative(name_of(derived.goal), name_of(source))
+    return [f"{up} {entry.latex}'({printer.name(adjoint.variable)})"]
 
 
 def _entrywise_factor(printer: Printer, step: Any) -> str:
@@ -355,11 +383,13 @@ def _update(derived: Derivation) -> list[Block]:
     printer = total_printer(derived)
     lines = [_moved(printer, derived, adjoint) for adjoint in trained[:12]]
     text = (
-        f"Gradient descent with the learning rate ${printer.profile.rate}$ moves every parameter "
-        "against its gradient"
+        f"Gradient descent with the learning rate ${printer.profile.rate} > 0$ moves every "
+        "parameter against its gradient, all of them at once, from the old values"
     )
     more = ", for example" if len(trained) > len(lines) else ""
-    relation = {"arrow": r"\leftarrow", "prime": r"\rightarrow"}.get(printer.profile.update, "=")
+    relation = {"arrow": r"\leftarrow", "prime": r"\rightarrow", "to": r"\rightarrow"}.get(
+        printer.profile.update, "="
+    )
     block = Block("assignments", equations=tuple(lines), relation=relation)
     return [Block("heading", "Update"), Block("text", f"{text}{more}:"), block]
 

@@ -35,6 +35,8 @@ def steps(
         said = _rules_of(adjoint)
         if said:
             blocks.append(Block("text", said))
+        by_entry = by_entries(printer, adjoint, equation.left.split(" = ")[-1])
+        blocks += [Block("equations", equations=(by_entry,))] if by_entry else []
         blocks.append(Block("equations", equations=(equation,)))
         name, known = equation.left.split(" = ")[0], [adjoint]
         other = shorter.get(adjoint.variable)
@@ -52,6 +54,45 @@ def steps(
     return blocks
 
 
+def by_entries(printer: Printer, adjoint: Adjoint, name: str) -> Equation | None:
+    r"""Print a product of two matrices entry by entry, before it is collected.
+
+    >>> from symgrad.gradient import gradient
+    >>> W, x = sp.MatrixSymbol("W", 2, 3), sp.MatrixSymbol("x", 3, 1)
+    >>> a = sp.MatrixSymbol("a", 2, 1)
+    >>> derived = gradient(sp.Trace(a.T * W * x), ["W"]).derivation
+    >>> by_entries(Printer(derived.result), derived.adjoints[-1], "G")
+    Equation(left='\\left[G\\right]_{ij}', right=('a_{i} x_{j}',), label='')
+    """
+    value = printer.seen(_sum_of(adjoint))
+    factors = list(value.args) if isinstance(value, sp.MatMul) else []
+    if len(factors) != 2 or not all(_is_plain(factor) for factor in factors):
+        return None
+    left, right = factors[0], factors[1]
+    i, j, k = (sp.Symbol(letter, integer=True) for letter in _letters(printer))
+    row = left.shape[0] != 1 and right.shape[1] == 1
+    if left.shape[0] == 1:
+        return None
+    inner = left.shape[1]
+    term = left[i - 1, k - 1] * right[k - 1, 0 if row else j - 1]
+    # Over an axis of length one there is nothing to be added.
+    entry = term.subs(k, 1) if inner == 1 else sp.Sum(term, (k, 1, inner))
+    places = f"{i}" if row else f"{i}{j}"
+    return Equation(rf"\left[{name}\right]_{{{places}}}", (str(printer._print(entry)),))
+
+
+def _is_plain(factor: Any) -> bool:
+    inner = factor.arg if isinstance(factor, sp.Transpose) else factor
+    return isinstance(inner, sp.MatrixSymbol)
+
+
+def _letters(printer: Printer) -> list[str]:
+    """Return three letters for indices that stand for nothing else."""
+    taken = {*printer.names.values(), *map(str, printer.graph.sizes)}
+    taken |= {printer.profile.index} if printer.profile.notation == "samples" else set()
+    return [letter for letter in "ijkpqrs" if letter not in taken][:3]
+
+
 def _rules_of(adjoint: Adjoint) -> str:
     """Name the rules that lead to an adjoint, in the order in which they are applied."""
     names = [_names(contribution) for contribution in adjoint.contributions]
@@ -60,12 +101,12 @@ def _rules_of(adjoint: Adjoint) -> str:
         return ""
     several = len(adjoint.contributions) > 1
     added = " The contributions of all that use it are added up." if several else ""
-    said = "; ".join(found)
-    return f"{said[0].upper()}{said[1:]}.{added}"
+    return f"By the {'; by the '.join(found)}.{added}"
 
 
 def _names(contribution: Any) -> str:
-    return ", then ".join(dict.fromkeys(step.rule.name for step in contribution.steps))
+    names = dict.fromkeys(step.rule.name for step in contribution.steps)
+    return ", then the ".join(f"[{name}](#rules)" for name in names)
 
 
 def _changes(printer: Printer, adjoint: Adjoint, name: str) -> list[Equation]:
@@ -125,7 +166,11 @@ def rules(derived: Derivation) -> list[Block]:
             rows[rule.name] = (rule.name, f"`{rule.law}`", "")
     if not rows:
         return []
-    text = "In these laws ' is the transpose, and o the product entry by entry."
+    text = (
+        "In these laws A' is the transpose of a matrix, f' the derivative of a function, A o B the "
+        "product entry by entry, <A, B> the sum of its entries, d a small change, and the adjoint "
+        "of A the derivative of what is differentiated with respect to A."
+    )
     table = (("rule", "what it says", "why"), *rows.values())
     return [Block("heading", "Rules"), Block("text", text), Block("table", rows=table)]
 

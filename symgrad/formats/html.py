@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from symgrad.errors import UnsupportedError
-from symgrad.formats.blocks import Block, Equation, parted
+from symgrad.formats.blocks import Block, parted
 from symgrad.formats.equations import document as blocks_of
 from symgrad.formats.equations import title
 from symgrad.formats.latex import aligned
@@ -94,9 +94,7 @@ def _block(block: Block) -> str:
         return f"<p>{_text(block.text)}</p>"
     if block.kind == "table":
         return _table(block.rows)
-    shown = mathml(
-        aligned(block.equations, block.relation), display=True, said=_said(block.equations)
-    )
+    shown = mathml(aligned(block.equations, block.relation), display=True, said=_said(block))
     # Whoever has no mouse can scroll a long formula, too.
     kind = "formula result" if block.kind == "result" else "formula"
     labels = (equation.label for equation in block.equations if equation.label)
@@ -138,8 +136,10 @@ def _plain(text: str) -> str:
     return "".join(plain(words) if k == "formula" else words for k, words, _ in parted(text))
 
 
-def _said(equations: tuple[Equation, ...]) -> str:
-    return "; ".join(" ".join(line.strip() for line in plain_lines(e)) for e in equations)
+def _said(block: Block) -> str:
+    relation = plain(block.relation)
+    lines = (plain_lines(equation, relation) for equation in block.equations)
+    return "; ".join(" ".join(line.strip() for line in each) for each in lines)
 
 
 def mathml(latex: str, *, display: bool, said: str) -> str:

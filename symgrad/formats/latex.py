@@ -6,6 +6,7 @@ A document needs texlive-latex-base alone: article, amsmath, amssymb, geometry.
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import Any
 
 from symgrad.derivation import check_detail
@@ -23,6 +24,8 @@ _PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
 \usepackage[margin=25mm]{geometry}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{6pt}
+\setlength{\jot}{5pt}
+\renewcommand{\arraystretch}{1.2}
 \allowdisplaybreaks
 \begin{document}
 """
@@ -132,7 +135,9 @@ def derivation(derived: Any, *, document: bool, detail: str) -> str:
     check_detail(detail)
     if not document and detail == "result":
         return _definitions(derived.result)
-    body = "\n".join(map(_block, blocks_of(derived, detail)))
+    blocks = blocks_of(derived, detail)
+    pairs = zip_longest(blocks, blocks[1:])
+    body = "\n".join(_joined(block, after) for block, after in pairs)
     if not document:
         return body
     heading = f"\\section*{{{title(derived)}}}\n"
@@ -173,6 +178,13 @@ def _numbered(equations: tuple[Equation, ...]) -> str:
         lines += [first + mark, *(rf"{line} \notag" for line in rest)]
     body = " \\\\\n".join(lines)
     return f"\\begin{{align}}\n{body}\n\\end{{align}}"
+
+
+def _joined(block: Block, after: Block | None) -> str:
+    """Print a block; a text before formulas goes on in them, without a paragraph's end."""
+    shown = _block(block)
+    goes_on = block.kind == "text" and after is not None and after.equations
+    return shown.rstrip("\n") if goes_on else shown
 
 
 def _block(block: Block) -> str:

@@ -49,4 +49,4 @@ def _piece(kind: str, words: str, target: str) -> str:
 
 
 #: Where the derivatives of functions stand.
-LEMMAS = "derivatives-of-the-functions"
+LEMMAS = "the-functions"

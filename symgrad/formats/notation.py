@@ -2,6 +2,8 @@ r"""The notation of a derivation: its variables with their shapes, and the signs
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import sympy as sp
@@ -73,16 +75,126 @@ ROLES = {
 
 
 def _table(made: Graph, printer: Printer) -> list[Block]:
-    """List the inputs with their shapes and what they are; not where nothing is to be said."""
+    """List inputs and definitions with their shapes and what they are, where there is something."""
     used = {s for _, e in made.definitions for s in trees.symbols(e)}
-    inputs = [v for v in made.inputs if v.symbol in used]
-    rows = [_row(made, printer, variable) for variable in inputs]
-    shaped, meant = (any(row[k] for row in rows) for k in (1, 2))
-    if not rows or len(rows) > MOST_ROWS or not (shaped or meant):
+    rows = [row for group in _groups(made, used) for row in _rows(made, printer, group)]
+    if not rows or not any(row[1] or row[2] for row in rows):
         return []
+    rows += _named_rows(made, printer)
+    rows += _size_rows(made, printer)
+    if len(rows) > MOST_ROWS:
+        return []
+    shaped, meant = (any(row[k] for row in rows) for k in (1, 2))
     rows = [("variable", "shape", "what it is"), *((n, s or "a number", w) for n, s, w in rows)]
     kept = [0, *([1] if shaped else []), *([2] if meant else [])]
     return [Block("table", rows=tuple(tuple(row[k] for k in kept) for row in rows))]
+
+
+def _groups(made: Graph, used: set[Any]) -> list[list[Variable]]:
+    """Put the entries of one array that follow one another together."""
+
+    def key(variable: Variable) -> Any:
+        label = made.label(variable.symbol)
+        entry = bool(label.index) and not variable.shape
+        return (label.letter, label.role, label.layer) if entry else variable.name
+
+    inputs = [v for v in made.inputs if v.symbol in used]
+    return [list(group) for _, group in groupby(inputs, key)]
+
+
+def _rows(made: Graph, printer: Printer, group: list[Variable]) -> Iterator[tuple[str, str, str]]:
+    if len(group) <= 2:
+        yield from (_row(made, printer, variable) for variable in group)
+        return
+    first, _, words = _row(made, printer, group[0])
+    last = printer.name(group[-1].symbol)
+    plural = {"weight": "weights", "bias": "biases", "input": "inputs", "target": "targets"}
+    word, _, rest = words.partition(" ")
+    shown = rf"{first[:-1]}, \dots, {last}$"
+    yield shown, "", f"{plural.get(word, word)} {rest}".strip() + _order_of(made, group)
+
+
+def _order_of(made: Graph, group: list[Variable]) -> str:
+    """Say which index of a weight is that of the unit that it leads to."""
+    names = {v.symbol: made.label(v.symbol).index for v in group}
+    if any(len(index) != 2 for index in names.values()):
+        return ""
+    places = set()
+    for symbol, expression in made.definitions:
+        unit = made.label(symbol).index
+        if made.label(symbol).role == "pre-activation" and len(unit) == 1:
+            for used in trees.symbols(expression) & names.keys():
+                places.add(tuple(number == unit[0] for number in names[used]))
+    if places and all(first for first, _ in places):
+        return "; the first index is that of the unit that it leads to"
+    if places and all(second for _, second in places):
+        return "; the second index is that of the unit that it leads to"
+    return ""
+
+
+#: What definitions are, by the roles of their labels.
+DEFINED = {
+    "pre-activation": "pre-activations",
+    "activation": "activations",
+    "prediction": "prediction",
+    "loss": "loss",
+}
+
+
+def _named_rows(made: Graph, printer: Printer) -> list[tuple[str, str, str]]:
+    """Describe the layers of a network, and the derivatives that have a letter."""
+    rows = []
+    for symbol, _ in made.definitions:
+        label = made.label(symbol)
+        words = DEFINED.get(label.role, "")
+        if label.letter == "delta" and printer.profile.delta:
+            by, goal = made.symbols.get(label.of), made.symbols.get(label.over)
+            words = f"derivative of ${printer.name(goal)}$ by ${printer.name(by)}$"
+        if words and symbol.is_Matrix and label.letter:
+            if label.layer is not None and label.role != "adjoint":
+                words += f" of layer {printer.profile.number(label.role, label.layer)}"
+            rows.append((f"${printer.name(symbol)}$", _shape_words(printer, symbol.shape), words))
+    return rows
+
+
+def _size_rows(made: Graph, printer: Printer) -> list[tuple[str, str, str]]:
+    """Say that the number of rows is the number of samples."""
+    found = {}
+    for variable in made.inputs:
+        role = made.label(variable.symbol).role
+        if role in ("input", "target") and variable.sizes and variable.sizes[0].is_Symbol:
+            size = variable.sizes[0]
+            found[size] = (f"${printer._print(size)}$", "", "number of samples, one in each row")
+    return list(found.values())
+
+
+def network_words(made: Graph) -> str:
+    """Describe the network that a loss is of; nothing where there is none."""
+    layers: dict[int, int] = {}
+    for symbol, _ in made.definitions:
+        label = made.label(symbol)
+        if label.role == "pre-activation":
+            layer = label.layer or 1
+            width = _width(made, symbol) if symbol.is_Matrix else layers.get(layer, 0) + 1
+            layers[layer] = width
+    inputs = [v for v in made.inputs if made.label(v.symbol).role == "input"]
+    if not layers or not inputs:
+        return ""
+    count = _width(made, inputs[0].symbol) if inputs[0].shape else len(inputs)
+    if not isinstance(count, int) or not all(isinstance(w, int) for w in layers.values()):
+        return ""
+    units = [str(layers[layer]) for layer in sorted(layers)]
+    many = "layers" if len(units) > 1 else "one layer"
+    listed = " and ".join(filter(None, [", ".join(units[:-1]), units[-1]]))
+    word = "unit" if units == ["1"] else "units"
+    return f"A network has {count} input{'s' * (count != 1)} and {many} of {listed} {word}."
+
+
+def _width(made: Graph, symbol: Any) -> Any:
+    """Return how many units a layer has, in rows or in columns."""
+    rows = any(made.label(v.symbol).letter == "X" for v in made.inputs)
+    size = symbol.shape[1] if rows else symbol.shape[0]
+    return int(size) if size.is_Integer else size
 
 
 def _row(made: Graph, printer: Printer, variable: Variable) -> tuple[str, str, str]:
@@ -108,7 +220,9 @@ SIGNS = {
     r" \odot ": r"$\odot$ multiplies entry by entry.",
     r"^{\odot": r"A power $A^{\odot 2}$ is taken entry by entry.",
     r"\oslash": r"$\oslash$ divides entry by entry.",
-    r"\mathbf{1}": r"$\mathbf{1}$ is a column of ones.",
+    r"\mathbf{1}": r"$\mathbf{1}$ is a column of ones, as long as what it is multiplied by.",
+    r"\rVert_F^2": r"$\left\lVert A \right\rVert_F^2$ is the sum of the squares of all entries.",
+    r"\rVert^2": r"$\left\lVert a \right\rVert^2$ is the sum of the squares of the entries.",
     " > 0]": r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
 }
 #: What is said where a gradient is symmetric by request.
@@ -117,8 +231,8 @@ SYMMETRIC_MEANS = (
     "by a matrix is that by all its entries, each by itself."
 )
 HEADS = {
-    Elementwise: "A function of a matrix is taken of every entry; a number in a sum of matrices "
-    "stands in every entry.",
+    Elementwise: "A function of a matrix or column is applied to each of its entries; a number "
+    "that is added to one is added to every entry.",
     sp.KroneckerDelta: r"$[c]$ is 1 where the condition $c$ holds and 0 elsewhere.",
     Kronecker: r"$\otimes$ is the Kronecker product.",
     KroneckerBlocks: r"$(A \otimes \cdot)^{\ast}$ is the transpose of $B \mapsto A \otimes B$, and "

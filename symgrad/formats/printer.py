@@ -123,12 +123,17 @@ class Printer(Products, Nodes, Naming, Indices):
         return sorted(factors, key=key)
 
     def _ordered_terms(self, terms: list[Any]) -> list[Any]:
+        others = [shown for shown in map(self.seen, terms) if not shown.is_number]
+        exponentials = bool(others) and all(isinstance(shown, sp.exp) for shown in others)
+
         def key(term: Any) -> tuple[Any, ...]:
             role = max((RANKS.get(r, 3) for r in self._roles(term)), default=3)
             weightless = 0 if "weight" in self._roles(term) else 1
             shown = self.seen(term)
+            # Beside exponentials alone a number comes first, 1 + e^{-z}.
+            number = bool(shown.is_number) if not exponentials else not shown.is_number
             last = role if role >= RANKS["target"] and weightless else 0
-            return (self._negative(shown), bool(shown.is_number), last, -degree(shown))
+            return (self._negative(shown), number, last, -degree(shown))
 
         return sorted(terms, key=key)
 
@@ -234,7 +239,7 @@ class Printer(Products, Nodes, Naming, Indices):
             return self._raised(shown.arg, r"-\top")
         # The transpose mark joins a layer mark: two superscripts would not compile.
         if isinstance(shown, (sp.MatrixSymbol, Slice)) and r"\frac" not in text:
-            if text.endswith(")}") and "^{(" in text:
+            if text.endswith(")}") and "^{(" in text and self.profile.joined:
                 return text[:-1] + r"\top}"
             if "^" not in text:
                 return rf"{text}^{{\top}}"

@@ -47,8 +47,7 @@ def check(derived: Derivation, lines: list[Equation] | None = None) -> Proof:
     ]
     for equation in shown:
         pairs = equalities(equation)
-        sums = any(r"\sum" in part for pair in pairs for part in pair)
-        place = samples if sums else world
+        place = samples if samples.has_total(part for pair in pairs for part in pair) else world
         shape = place.shape_of(part for pair in pairs for part in pair)
         found += [place.decided(left, right, shape, stopped) for left, right in pairs]
     return Proof(tuple(found))

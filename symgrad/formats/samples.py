@@ -56,10 +56,15 @@ def all_samples(derived: Derivation) -> list[Block]:
             left = all_of_them.derivative(goal, variable)
             lines.append(Equation(left, tuple(dict.fromkeys(right))))
     profile = one.profile
-    counted = f"${profile.index} = 1, \\dots, {profile.count}$"
-    which = counted if profile.counted else f"${profile.index}$, ${profile.count}$ of them"
+    which = f"of the ${profile.count}$ samples"
+    if profile.counted:
+        which = f"of the samples ${profile.index} = 1, \\dots, {profile.count}$"
     word = "mean" if derived.reduce == "mean" else "sum"
-    text = f"The loss of all samples, {which}, is the {word} of theirs, and so is its gradient:"
+    total = all_of_them.name(derived.goal)
+    text = (
+        f"The total loss ${total}$ is the {word} of the losses ${one.name(derived.goal)}$ {which}; "
+        f"its gradient is the {word} of their gradients:"
+    )
     return [
         Block("heading", "All samples"),
         Block("text", text),

@@ -31,7 +31,7 @@ _WORDS = {
     "delta": "δ",
     "sigma": "σ",
     "eta": "η",
-    "odot": "∘",
+    "odot": "⊙",
     "circ": "∘",
     "bullet": "•",
     "oslash": "⊘",
@@ -150,9 +150,9 @@ class _Reader:
 
 def _script(text: str, mark: str) -> str:
     table = _UP if mark == "^" else _DOWN
-    compact = text.replace("∘ ", "∘")
+    compact = re.sub("([⊙∘•⊗]) ", r"\1", text)
     moved = compact.translate(table)
-    if mark == "^" and compact.startswith("∘"):
+    if mark == "^" and compact[:1] in ("⊙", "∘", "•", "⊗"):
         return f"^{compact}"
     if all(ord(old) != ord(new) for old, new in zip(compact, moved, strict=True)):
         return moved

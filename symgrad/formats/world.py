@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -82,8 +83,20 @@ class World:
         """Read both sides of an equality, and prove it."""
         written = left, right
         left, right = (unmarked(self.style.read(text)) for text in written)
+        left, right, shape = self._collected(left, right, shape)
         found = self._decided(left, right, shape, stopped)
         return replace(found, left=written[0], right=written[1])
+
+    def _collected(self, left: str, right: str, shape: Any) -> tuple[str, str, Any]:
+        """Take what is said of all entries as said of the whole: [A]_{ij} = ..., A = [...]_{ij}."""
+        match = re.fullmatch(r"\\left\[(.*)\\right\]_\{([a-z])([a-z]?)\}", left, re.DOTALL)
+        if match is None or match.group(1) not in self.names:
+            return left, right, shape
+        name, row, column = match.groups()
+        shape = tuple(shape_of(self.names[name]))
+        places = f"{row}{column}" if column else rf"{row}=1"
+        above = "" if column else rf"^{{{self.printer._print(shape[0])}}}"
+        return name, rf"\left[{right}\right]_{{{places}}}{above}", shape
 
     def _decided(self, left: str, right: str, shape: Any, stopped: Callable[[], None]) -> Line:
         try:
@@ -121,7 +134,7 @@ class World:
         Most lines need no more than that, however deep the network below; what is equal for any
         values is equal for those that the names have.
         """
-        if any(text.endswith("'(z)") for text in texts):
+        if any(text.endswith(("'(z)", "(z)")) for text in texts):
             return False
         sides = [
             read(text, self.names, shape, self.origins) for text in texts if text not in self.names
@@ -149,6 +162,10 @@ class World:
             return np.asarray(self.writer(lemma), dtype=object)
         return np.asarray(self.writer(read(text, self.names, shape, self.origins)), dtype=object)
 
+    def has_total(self, parts: Iterable[str]) -> bool:
+        """Tell whether something is said of all samples at once."""
+        return False
+
     def shape_of(self, parts: Iterable[str]) -> Any:
         """Tell the shape of what is equal, from a name among it."""
         for part in map(self.style.read, parts):
@@ -158,13 +175,16 @@ class World:
         return ()
 
     def _lemma(self, text: str, other: str, z: Any) -> Any:
-        """Return what a side of f'(z) = ... means, or None."""
+        """Return what a side of f(z) = ... or f'(z) = ... means, or None."""
         for entry in functions.FUNCTIONS.values():
-            name = f"{entry.latex}'(z)"
-            if text == name:
-                return sp.diff(entry.definition(z), z)
-            if other == name:
-                return read(text, {"z": z}, ())
+            for name, means in (
+                (f"{entry.latex}(z)", entry.definition(z)),
+                (f"{entry.latex}'(z)", sp.diff(entry.definition(z), z)),
+            ):
+                if text == name and name not in self.names:
+                    return entry.apply(z) if other != name and "'" not in name else means
+                if other == name:
+                    return read(text, {"z": z}, ())
         return None
 
 

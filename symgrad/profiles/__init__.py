@@ -35,7 +35,7 @@ _CHOICES = {
     "input_layer": (0, 1),
     "weights": ("target", "source"),
     "first_unit": (0, 1),
-    "update": ("arrow", "equal", "prime", "new", "time"),
+    "update": ("arrow", "to", "equal", "prime", "new", "time"),
     "gradient": ("partial", "nabla", "d"),
     "layout": ("parameter", "numerator"),
 }
@@ -73,10 +73,11 @@ class Profile:
         count: The letter of the number of samples.
         comma: Whether the indices of an entry are parted by commas even below 10.
         transpose: The mark of a transpose, `"\top"` or `"T"`.
+        joined: Whether it joins the mark of a layer, h^{(1)T}; otherwise brackets part them.
         entrywise: The sign of an entrywise product, `"\odot"`.
         rate: The letter of the learning rate.
-        update: `"arrow"`: w <- w - ..., `"equal"`: w = w - ..., `"prime"`: w -> w' = w - ...,
-            `"new"` and `"time"`: with marks for before and after.
+        update: `"arrow"`: w <- w - ..., `"to"`: w -> w - ..., `"equal"`: w = w - ...,
+            `"prime"`: w -> w' = w - ..., `"new"` and `"time"`: with marks for before and after.
         gradient: `"partial"`: dL/dw as a fraction, `"nabla"`, or `"d"`: dw.
         layout: `"parameter"`: a gradient has the shape of its parameter; `"numerator"`: the
             transposed shape.
@@ -108,6 +109,7 @@ class Profile:
     count: str = "n"
     comma: bool = False
     transpose: str = r"\top"
+    joined: bool = True
     entrywise: str = r"\odot"
     rate: str = r"\eta"
     update: str = "arrow"

@@ -12,8 +12,10 @@ from symgrad.profiles import Profile, register
 register(
     Profile(
         name="nielsen",
-        text="Nielsen, Neural Networks and Deep Learning, chapters 1 to 3; read. Residuals are "
-        "written there as target minus output in the loss; here as output minus target.",
+        text="Nielsen, Neural Networks and Deep Learning, chapters 1 to 3, which were read for "
+        "this profile. There the loss is the mean of half the squared error (`sg.half_sse` of"
+        " one sample), residuals are target minus output, and derivatives by single weights "
+        "are given in place of those by matrices.",
         notation="samples",
         letters={"activation": "a", "weight": ("w", "w", "w"), "loss": "C"},
         layer="^{@}",
@@ -24,7 +26,7 @@ register(
         index="x",
         counted=False,
         transpose="T",
-        update="prime",
+        update="to",
         function=r"\sigma",
     )
 )
@@ -32,7 +34,9 @@ register(
     Profile(
         name="ufldl",
         text="UFLDL tutorial (Ng and others), Multi-Layer Neural Network and Backpropagation "
-        "Algorithm; read. The text puts no index of a sample to inner values; here they have one.",
+        "Algorithm, which were read for this profile. There the loss has a factor 1/2 "
+        "(`sg.half_sse`), the prediction is also called h, and only the deltas and the "
+        "gradients of parameters are written down.",
         notation="columns",
         letters={"activation": "a", "loss": "J"},
         input_layer=1,
@@ -42,6 +46,7 @@ register(
         sample="^{(@)}",
         count="m",
         transpose="T",
+        joined=False,
         entrywise=r"\bullet",
         rate=r"\alpha",
         update="equal",
@@ -52,9 +57,10 @@ register(
 register(
     Profile(
         name="cs231n",
-        text="CS231n notes (Stanford), optimization 2 and the case study; read. The text writes "
-        "code: it has no letter for pre-activations (here S, its scores), none for the learning "
-        "rate (here the Greek eta), and * for entrywise products.",
+        text="CS231n notes (Stanford), optimization 2 and the case study, which were read for this"
+        " profile. The text writes code: it has no letter for pre-activations (here S, its "
+        "scores), none for the learning rate (here the Greek eta), and * for entrywise "
+        "products.",
         notation="rows",
         letters={"pre-activation": ("s", "s", "S")},
         layer="_{@}",
@@ -69,14 +75,15 @@ register(
 register(
     Profile(
         name="cs224n",
-        text="CS224n, Computing Neural Network Gradients (Clark), edition of 2019; read. The text "
-        "has one hidden layer and a letter for every matrix; here they are numbered, the "
-        "derivatives by pre-activations are rows as there, and so are all others: the text "
-        "transposes its final answers to the shape of the parameter. It prints no update.",
+        text="CS224n, Computing Neural Network Gradients (Clark), edition of 2019, which was read "
+        "for this profile. The text has one hidden layer and a letter for every matrix; here "
+        "they are numbered, the derivatives by pre-activations are rows as there, and so are "
+        "all others: the text transposes its final answers to the shape of the parameter. It "
+        "prints no update.",
         notation="columns",
         letters={"loss": "J"},
-        column=r"\mathbf{@}",
-        matrix=r"\mathbf{@}",
+        column=r"\boldsymbol{@}",
+        matrix=r"\boldsymbol{@}",
         layer="_{@}",
         transpose="T",
         entrywise=r"\circ",
@@ -86,8 +93,9 @@ register(
 register(
     Profile(
         name="parr-howard",
-        text="Parr and Howard, The Matrix Calculus You Need For Deep Learning; read in its "
-        "authors' source. The text has one neuron; layers are an extension.",
+        text="Parr and Howard, The Matrix Calculus You Need For Deep Learning, which was read in "
+        "its authors' source for this profile. The text has one neuron; layers are an "
+        "extension.",
         notation="samples",
         letters={"activation": ("u", "u", "U"), "loss": "C"},
         column=r"\mathbf{@}",
@@ -103,12 +111,13 @@ register(
 register(
     Profile(
         name="goodfellow",
-        text="Goodfellow, Bengio and Courville, Deep Learning, algorithms 6.3 and 6.4; read. The "
-        "text overwrites one running gradient g, and writes the bias first.",
+        text="Goodfellow, Bengio and Courville, Deep Learning, algorithms 6.3 and 6.4, which were "
+        "read for this profile. The text overwrites one running gradient g, writes the bias "
+        "first, and calls the input the activation of layer 0.",
         notation="columns",
         letters={"pre-activation": ("a", "a", "A"), "loss": "J"},
-        column=r"\mathbf{@}",
-        matrix=r"\mathbf{@}",
+        column=r"\boldsymbol{@}",
+        matrix=r"\boldsymbol{@}",
         sample="^{(@)}",
         count="m",
         rate=r"\epsilon",
@@ -121,8 +130,8 @@ register(
 register(
     Profile(
         name="article-perceptron",
-        text="The article on a perceptron of ages; read, but for its formulas, which are pictures: "
-        "names are those of its code.",
+        text="The article on a perceptron of ages, which was read, but for its formulas, which are"
+        " pictures: names are those of its code.",
         notation="scalars",
         letters={"prediction": "p", "loss": r"\mathrm{MSE}"},
         layer="_{@}",
@@ -134,8 +143,8 @@ register(
 register(
     Profile(
         name="article-network",
-        text="The article on a network of three layers; read. It has no letter for "
-        "pre-activations, and prints no gradients.",
+        text="The article on a network of three layers, which was read. It has no letter for pre-"
+        "activations, and prints no gradients.",
         notation="columns",
         letters={
             "activation": ("x", "x", "X"),
@@ -153,8 +162,8 @@ register(
 register(
     Profile(
         name="article-line",
-        text="The article on a line through points; read. It has no hidden layers and no letter "
-        "for the learning rate in formulas (here the Greek alpha).",
+        text="The article on a line through points, which was read. It has no hidden layers and no"
+        " letter for the learning rate in formulas (here the Greek alpha).",
         notation="samples",
         letters={"prediction": "y_{w,b}(x#)", "loss": "L"},
         rate=r"\alpha",
@@ -164,8 +173,8 @@ register(
 register(
     Profile(
         name="article-overview",
-        text="The article with an overview of networks; read. It prints formulas of the forward "
-        "pass only.",
+        text="The article with an overview of networks, which was read. It prints formulas of the "
+        "forward pass only.",
         notation="columns",
         letters={"activation": "a"},
         function="f",
