@@ -25,6 +25,8 @@ from symgrad.shapes import Shape, Variable, dimension, shape_of
 LARGE = 10_000
 #: The same for what is asked about one claim.
 LARGE_CLAIM = 12_000
+#: Above this many nothing is written out, whatever time there is.
+HOPELESS = 200_000
 #: Sizes up to this one are kept.
 SMALL = 4
 #: What a symbolic size counts as; proofs take one of 3 to 9.
@@ -48,10 +50,10 @@ def renaming_for(graph: Graph, more: Iterable[Any], limit: int) -> Renaming | No
     Args:
         graph: What is written out.
         more: Expressions in which the same sizes occur.
-        limit: How many sums and products of scalars may be written.
+        limit: How many sums and products of scalars are written without making sizes symbols.
 
     Raises:
-        UnsupportedError: It takes more, whatever is made a symbol.
+        UnsupportedError: It takes more than `HOPELESS`, whatever is made a symbol.
 
     >>> renaming_for(Graph((), (), (), ()), [], LARGE) is None
     True
@@ -67,6 +69,8 @@ def renaming_for(graph: Graph, more: Iterable[Any], limit: int) -> Renaming | No
         named[sp.Integer(size)] = dimension(f"size_{size}")
         if _work(graph, named) <= limit:
             return Renaming(named)
+    if work <= HOPELESS:
+        return None  # slow, but decided within the time that there is
     found = sorted(_sizes(graph) & kept)
     also = (
         f"; {listed(found)} may also be numbers of the formula: write sizes as names"
@@ -74,7 +78,7 @@ def renaming_for(graph: Graph, more: Iterable[Any], limit: int) -> Renaming | No
         else ""
     )
     raise UnsupportedError(
-        f"written out in scalars this takes {work} sums and products, of which {limit} can be "
+        f"written out in scalars this takes {work} sums and products, of which {HOPELESS} can be "
         f"decided{also or '; take smaller sizes'}"
     )
 

@@ -350,7 +350,10 @@ def test_pages_and_their_list_lead_somewhere():
     for page in [*pages, "README.md"]:
         text = (FOLDER / page).read_text(encoding="utf-8")
         links = re.findall(r"\]\(([^)]+)\)", text)
-        headings = {_anchor(line) for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+        headings = set()
+        for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
+            count = sum(re.sub(r"-\d+$", "", known) == _anchor(line) for known in headings)
+            headings.add(f"{_anchor(line)}-{count}" if count else _anchor(line))
         for link in links:
             assert link[1:] in headings if link[0] == "#" else (FOLDER / link).is_file(), link
         assert text.count("$$") % 2 == 0, page

@@ -196,7 +196,7 @@ def test_chain_detail_shows_the_factors_of_the_chain_rule():
         r"\frac{\partial L}{\partial w} &= \frac{\partial L}{\partial z} "
         r"\frac{\partial z}{\partial w} = \delta x" in body
     )
-    assert r"\tanh'(z) &= 1 - \tanh^{2}(z)" in body
+    assert r"\tanh'(u) &= 1 - \tanh^{2}(u)" in body  # z has a meaning
 
 
 def balanced(latex):

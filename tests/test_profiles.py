@@ -161,22 +161,24 @@ PRINTED = {
         r"\delta^{x,2} = \frac{\partial C_{x}}{\partial z^{x,2}}",
         r"((w^{3})^{T} \delta^{x,3}) \odot",
         r"\frac{\partial C}{\partial w^{2}} &= \sum_{x}",
-        r"w^{2} &\rightarrow {w^{2}}' = w^{2} - \eta \frac{\partial C}{\partial w^{2}}",
+        r"w^{2} &\rightarrow w^{2} - \eta \frac{\partial C}{\partial w^{2}}",
     ],
     "ufldl": [
         r"z^{(2)} &= W^{(1)} a^{(1)}",
-        r"\nabla_{W^{(1)}} J &= \delta^{(2)} a^{(1)T}",
+        r"\nabla_{W^{(1)}} J &= \delta^{(2)} (a^{(1)})^{T}",
         r"\bullet f'(z^{(2)})",
         r"W^{(1)} &= W^{(1)} - \alpha",
         "The activation is $f = \\sigma{}$.",
         "weights from layer 1 to layer 2",
     ],
     "cs231n": [r"S_{1} &= X W_{1}", r"dW_{1} &= X^{T} dS_{1}", r"\frac{1}{N}|H_{1}"],
-    "cs224n": [r"\frac{\partial J}{\partial \mathbf{W}_{1}} &= \mathbf{x} \boldsymbol{\delta}_{1}"],
+    "cs224n": [
+        r"\frac{\partial J}{\partial \boldsymbol{W}_{1}} &= \boldsymbol{x} \boldsymbol{\delta}_{1}"
+    ],
     "parr-howard": [r"\otimes", r"W^{(1)}_{t+1} &= W^{(1)}_{t} - \eta", "transposed shape"],
     "goodfellow": [
-        r"\mathbf{a}^{(2)} &= \mathbf{W}^{(2)} \mathbf{h}^{(1)}",
-        r"\nabla_{\mathbf{W}^{(2)}} J &= (\nabla_{\mathbf{a}^{(2)}} J) \mathbf{h}^{(1)\top}",
+        r"\boldsymbol{a}^{(2)} &= \boldsymbol{W}^{(2)} \boldsymbol{h}^{(1)}",
+        r"J &= (\nabla_{\boldsymbol{a}^{(2)}} J) \boldsymbol{h}^{(1)\top}",
         r"- \epsilon",
     ],
     "article-network": [
@@ -315,6 +317,20 @@ def test_what_losses_are_made_of_keeps_their_forms():
         assert again.forms.reduce == reduce
     assert (sg.mse(net) + 1).forms.reduce == "mean"
     assert (sg.mse(net) ** 2).forms.make("columns").inputs.keys() == {"x", "W1", "b1", "y"}
+
+
+def test_every_way_of_updating_is_printed():
+    ways = {
+        "arrow": r"W &\leftarrow W - \eta",
+        "to": r"W &\rightarrow W - \eta",
+        "equal": r"W &= W - \eta",
+        "prime": r"W &\rightarrow {W}' = W - \eta",
+        "new": r"W_{\mathrm{new}} &= W_{\mathrm{old}} - \eta",
+        "time": r"W_{t+1} &= W_{t} - \eta",
+    }
+    loss = LOSSES["one layer"]()
+    for update, shown in ways.items():
+        assert shown in sg.derive(loss, profile=sg.Profile(update=update)).markdown(), update
 
 
 def test_profiles_are_data():

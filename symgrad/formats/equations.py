@@ -20,6 +20,7 @@ from symgrad.formats.blocks import Block, Equation, label_of
 from symgrad.formats.example import worked
 from symgrad.formats.full import rules, steps
 from symgrad.formats.lengths import joined, visible
+from symgrad.formats.names import argument_letter
 from symgrad.formats.notation import network_words, notation
 from symgrad.formats.printer import Printer
 from symgrad.formats.samples import all_samples, total_printer
@@ -246,23 +247,34 @@ def _opening(derived: Derivation) -> str:
 def _lemmas(derived: Derivation) -> list[Equation]:
     """Return the functions that were differentiated, and their derivatives, in forward order."""
     found: dict[str, list[Equation]] = {}
-    z = sp.Symbol("z", real=True)
     printer = Printer(derived.result)
+    letter = argument_letter(printer.names.values())
+    z = sp.Symbol(letter, real=True)
+    printer.names = {**printer.names, letter: letter}
     used = {entry for step in derived.steps for entry in _entries(step.node)}
     for _, expression in _forward(derived).definitions:
         for name, entry in _entries(expression).items():
             if name in used and name not in ("identity", "step", *UNNAMED):
-                shown, plain = f"{entry.latex}(z)", str(printer._print(entry.definition(z)))
+                shown, plain = f"{entry.latex}({letter})", _as_fraction(printer, entry, z)
                 value = printer._print(entry.derivative(z))
                 lines = [Equation(shown, (plain,))] if plain != shown else []
-                slope = Equation(f"{entry.latex}'(z)", (value,), label_of("lemma", name))
+                slope = Equation(f"{entry.latex}'({letter})", (value,), label_of("lemma", name))
                 found[name] = [*lines, slope]
     return [line for lines in found.values() for line in lines]
 
 
+def _as_fraction(printer: Printer, entry: Any, z: Any) -> str:
+    """Print a definition; a sum over a sum as one fraction, as tables of functions do."""
+    definition = entry.definition(z)
+    over, under = sp.fraction(definition)
+    if isinstance(over, sp.Add) and isinstance(under, sp.Add):
+        return rf"\frac{{{printer._print(over)}}}{{{printer._print(under)}}}"
+    return str(printer._print(definition))
+
+
 def _referred(lemmas: list[Equation], printed: str) -> str:
     """Say which of the derivatives of functions are used, each with its place."""
-    slopes = [(lemma.left.removesuffix("(z)"), lemma.label) for lemma in lemmas if lemma.label]
+    slopes = [(lemma.left.partition("(")[0], lemma.label) for lemma in lemmas if lemma.label]
     links = [f"[${name}$](#{label})" for name, label in slopes if name in printed]
     if not links:
         return ""

@@ -134,9 +134,10 @@ class Indices(LatexPrinter):
             name = f"({name})"  # two subscripts would not compile
         comma = "," if any(len(text) > 1 for text in shown) else ""
         text = f"{name}_{{{comma.join(shown)}}}"
-        if text in self.names.values():  # a variable is called so
-            text = f"({name})_{{{comma.join(shown)}}}"
-        return text
+        taken = set(self.names.values())
+        if text in taken and len(shown) > 1:  # a variable is called so
+            text = f"{name}_{{{','.join(shown)}}}"
+        return f"({name})_{{{comma.join(shown)}}}" if text in taken else text
 
 
 def _free(wanted: str, used: set[str]) -> str:

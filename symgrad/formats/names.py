@@ -206,3 +206,14 @@ def looks(text: str) -> str:
     True
     """
     return re.sub(r"[{}\s]", "", text)
+
+
+def argument_letter(taken: Iterable[str]) -> str:
+    """Return the letter of a function's argument: z, or another one where z has a meaning.
+
+    >>> argument_letter(["x"]), argument_letter(["z", "w"])
+    ('z', 'u')
+    """
+    used = set(taken)
+    letters: list[str] = [*"zutvsrq", r"\xi"]
+    return next(letter for letter in letters if letter not in used)

@@ -17,6 +17,7 @@ from symgrad.derivation import Derivation
 from symgrad.errors import SymgradError
 from symgrad.formats.full import unmarked
 from symgrad.formats.lines import PROVED, REFUTED, UNREAD, Line
+from symgrad.formats.names import argument_letter
 from symgrad.formats.printer import Printer
 from symgrad.formats.style import style_of
 from symgrad.graph import SYMMETRIC
@@ -37,7 +38,7 @@ class World:
     def __init__(self, derived: Derivation, stopped: Callable[[], None]) -> None:
         graph = derived.result
         self.derived, self.graph, self.printer = derived, graph, Printer(graph)
-        self.style = style_of(graph)
+        self.style, self.letter = style_of(graph), argument_letter(self.printer.names.values())
         self.setting = Setting(Circuit(), graph.inputs, sizes_for(graph, 0), {})
         self.writer = self.setting.writer()
         adjoints = {adjoint.symbol for adjoint in derived.adjoints}
@@ -134,7 +135,7 @@ class World:
         Most lines need no more than that, however deep the network below; what is equal for any
         values is equal for those that the names have.
         """
-        if any(text.endswith(("'(z)", "(z)")) for text in texts):
+        if any(text.endswith(f"({self.letter})") for text in texts):
             return False
         sides = [
             read(text, self.names, shape, self.origins) for text in texts if text not in self.names
@@ -155,10 +156,10 @@ class World:
         return found.equal and not any(conditions for _, conditions in found.assumed)
 
     def _side(self, text: str, other: str, shape: Any) -> Any:
-        z = sp.Symbol("z", real=True)
+        z = sp.Symbol("the argument", real=True)
         lemma = self._lemma(text, other, z)
         if lemma is not None:
-            self.writer.values.setdefault(z, self.setting.circuit.variable("z"))
+            self.writer.values.setdefault(z, self.setting.circuit.variable("the argument"))
             return np.asarray(self.writer(lemma), dtype=object)
         return np.asarray(self.writer(read(text, self.names, shape, self.origins)), dtype=object)
 
@@ -178,13 +179,13 @@ class World:
         """Return what a side of f(z) = ... or f'(z) = ... means, or None."""
         for entry in functions.FUNCTIONS.values():
             for name, means in (
-                (f"{entry.latex}(z)", entry.definition(z)),
-                (f"{entry.latex}'(z)", sp.diff(entry.definition(z), z)),
+                (f"{entry.latex}({self.letter})", entry.definition(z)),
+                (f"{entry.latex}'({self.letter})", sp.diff(entry.definition(z), z)),
             ):
                 if text == name and name not in self.names:
                     return entry.apply(z) if other != name and "'" not in name else means
                 if other == name:
-                    return read(text, {"z": z}, ())
+                    return read(text, {self.letter: z}, ())
         return None
 
 
