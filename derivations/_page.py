@@ -38,6 +38,10 @@ def matrix(values):
     return "\\begin{bmatrix} " + " \\\\ ".join(rows) + " \\end{bmatrix}"
 
 
+#: Every derivation of the pages that were written, by the name of its file.
+WRITTEN = {}
+
+
 class Page:
     """A page of Markdown with the files that belong to it, written together.
 
@@ -46,6 +50,7 @@ class Page:
 
     def __init__(self, name, title):
         self.name, self.parts, self.files = name, [f"# {title}"], []
+        self.derivations = {}
 
     def text(self, words):
         self.parts.append(words)
@@ -64,6 +69,13 @@ class Page:
         lines = [re.sub(r"\]\(#([a-z-]+)\)", self._place, line) for line in lines]
         self.parts += [f"## {title}", "\n".join(lines).strip()]
         self.files.append((f"{self._called(part)}.tex", derivation.save))
+        self.derivations[self._called(part)] = derivation
+
+    def errata(self, section):
+        """Say where the errors of an article stand."""
+        self.parts.append(
+            f"The errors of the article are [listed, each with what shows it](errata.md#{section})."
+        )
 
     def _place(self, match):
         """Point a link to the heading of its own derivation, of several with the same words."""
@@ -87,4 +99,5 @@ class Page:
         """Write the page and its files; returns their paths."""
         page = Path(folder) / f"{self.name}.md"
         page.write_text("\n\n".join(self.parts) + "\n", encoding="utf-8")
+        WRITTEN.update(self.derivations)
         return [page, *(write(Path(folder) / file) for file, write in self.files)]

@@ -90,4 +90,5 @@ def write(folder):
     norm = np.sqrt(sum(np.sum(gradient**2) for gradient in gradients.values()))
     page.text("At the point of [the 3-4-4-1 net](deep_3_4_4_1.md):")
     page.table(["", "value"], [("loss", value), ("norm of all slopes", norm)])
+    page.errata("the-overview")
     return page.write(folder)

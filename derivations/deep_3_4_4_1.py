@@ -85,4 +85,5 @@ def write(folder):
             for name, gradient in gradients.items()
         ],
     )
+    page.errata("the-overview")
     return page.write(folder)

@@ -30,13 +30,18 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class Error:
-    """One error: the article, a name, what is wrong in words, and the numbers that show it."""
+    """One error: the article, a name, what is wrong in words, and the numbers that show it.
+
+    Where it is one of a derivative, `claim` has the formula, the variable, and the derivative as
+    it is printed and as it is right.
+    """
 
     article: int
     name: str
     words: str
     wrong: tuple
     right: tuple
+    claim: tuple = ()
 
 
 def number_of(formula, values):
@@ -227,6 +232,7 @@ def dropped_targets():
         "stands inside of a square and stays. The slope by $w$ at the start:",
         (("targets ignored", wrong),),
         (("targets kept", right),),
+        (line_loss(), w, without, whole),
     )
 
 
@@ -246,6 +252,7 @@ def missing_sum():
         "alone and all eight:",
         tuple(zip(names, values[0], strict=True)),
         tuple(zip(names, values[1], strict=True)),
+        (line_loss(), w, one["w"].sympy, whole["w"].sympy),
     )
 
 
@@ -380,6 +387,18 @@ def errors():
     return [make() for group in makers for make in group]
 
 
+def proofs(page, loss, variable, wrong, right):
+    """Print both derivatives, and what the verifier says of them."""
+    rows = []
+    for words, claim in (("article", wrong), ("correct", right)):
+        formula = sg.Formula.of(claim).latex().partition("= ")[2]
+        verdict = sg.verify(loss, variable, claim)
+        by = f"by {verdict.method}" if verdict.status == "proved" else "by a point"
+        rows.append((words, f"${formula}$", f"{verdict.status} {by}"))
+    page.text(f"As formulas, the derivative by ${variable}$:")
+    page.table(["", "formula", "verdict"], rows)
+
+
 def write(folder):
     """Write the page."""
     page = Page("errata", "Errors of the four articles")
@@ -398,6 +417,8 @@ def write(folder):
                 rows = [("article", *row) for row in error.wrong]
                 rows += [("correct", *row) for row in error.right]
                 page.table(["", "", "value"], rows)
+                if error.claim:
+                    proofs(page, *error.claim)
         page.parts.append("### In words")
         page.text(WORDS[article])
     return page.write(folder)

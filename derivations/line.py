@@ -161,4 +161,5 @@ def write(folder):
     exact_values(page)
     rates(page)
     draw(page)
+    page.errata("the-line")
     return page.write(folder)

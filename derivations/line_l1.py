@@ -63,4 +63,5 @@ def write(folder):
     page.table(head, at_places([loss(), slopes["w"].sympy, slopes["b"].sympy], PLACES))
     at_a_kink(page)
     draw(page)
+    page.errata("the-line")
     return page.write(folder)

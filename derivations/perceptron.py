@@ -133,4 +133,5 @@ def write(folder):
     first_step(page, samples, z)
     fit, path = training(page, samples)
     draw(page, samples, z, fit, path)
+    page.errata("the-perceptron")
     return page.write(folder)

@@ -1,12 +1,15 @@
 """Write every derivation of this folder anew: one script a network, each with a `write(folder)`.
 
-With `--check` nothing is written here: the files are made in another folder and compared. Text
-must be equal; pictures must draw the same, as versions of matplotlib write them differently.
+With `--documents FOLDER` every derivation is written there as LaTeX, Markdown, HTML, notebook and,
+with pdflatex, PDF. With `--check` nothing is written here: the files are made in another folder and
+compared. Text must be equal; pictures must draw the same, as versions of matplotlib write them
+differently.
 """
 
 import importlib
 import itertools
 import re
+import shutil
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
@@ -99,6 +102,18 @@ def differences(made, kept):
                 yield f"{name} differs from what is checked in"
 
 
+def write_documents(folder):
+    """Write every derivation as a document of its own, in every format that can be had here."""
+    with tempfile.TemporaryDirectory() as pages:
+        write_all(Path(pages))
+    folder.mkdir(parents=True, exist_ok=True)
+    endings = [".tex", ".md", ".html", ".ipynb", *([".pdf"] if shutil.which("pdflatex") else [])]
+    for name, derivation in sys.modules["_page"].WRITTEN.items():
+        for ending in endings:
+            # Each was proved when its page was written.
+            yield derivation.save(folder / f"{name}{ending}", check=False)
+
+
 def main(arguments):
     """Write all files here, or with `--check` compare; returns the exit status."""
     if arguments == ["--check"]:
@@ -107,8 +122,12 @@ def main(arguments):
             found = list(differences(Path(folder), HERE))
         print(*(found or ["derivations/ is what symgrad prints"]), sep="\n")
         return 1 if found else 0
+    if len(arguments) == 2 and arguments[0] == "--documents":
+        for path in write_documents(Path(arguments[1])):
+            print(f"wrote {path.name}", file=sys.stderr)
+        return 0
     if arguments:
-        print("usage: regenerate.py [--check]", file=sys.stderr)
+        print("usage: regenerate.py [--check | --documents FOLDER]", file=sys.stderr)
         return 2
     for path in write_all(HERE):
         print(f"wrote {path.name}", file=sys.stderr)

@@ -130,4 +130,5 @@ def write(folder):
     page.text("The same gradients, put into the shape of the weights:")
     for name, slope in slopes().items():
         page.formula(f"\\frac{{\\partial L}}{{\\partial W^{{({name[1]})}}}} = {written(slope)}")
+    page.errata("the-3-2-2-net")
     return page.write(folder)

@@ -78,4 +78,5 @@ def write(folder):
             drawn, (-10.0, 15.0), ("$x$", "$y$"), dashed=[n for n in drawn if n != "sum"], steps=251
         )
         page.picture(str(units), figure, f"Units: {units}; dashed, what each one adds")
+    page.errata("the-line")
     return page.write(folder)

@@ -45,4 +45,5 @@ def write(folder):
     )
     page.derivation(sg.derive(loss(), [FIRST]), "The slope by one weight")
     size(page)
+    page.errata("the-perceptron")
     return page.write(folder)

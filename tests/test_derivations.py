@@ -479,3 +479,19 @@ def test_differences_of_folders(tmp_path):
 def test_other_arguments_are_refused(capsys):
     assert regenerate.main(["--chekc"]) == 2
     assert "--check" in capsys.readouterr().err
+
+
+def test_derivations_are_documents_in_every_format(tmp_path, monkeypatch):
+    pytest.importorskip("math_core", reason="HTML needs math-core: pip install 'symgrad[html]'")
+    monkeypatch.setattr(regenerate, "scripts", lambda: [FOLDER / "neuron.py"])
+    made = {path.name for path in regenerate.write_documents(tmp_path / "documents")}
+    endings = {".tex", ".md", ".html", ".ipynb", *([".pdf"] if shutil.which("pdflatex") else [])}
+    assert {f"neuron{ending}" for ending in endings} <= made
+    assert all(path.stat().st_size > 500 for path in (tmp_path / "documents").iterdir())
+
+
+def test_misprints_are_refuted_and_what_is_right_is_proved():
+    page = (FOLDER / "errata.md").read_text(encoding="utf-8")
+    verdicts = re.findall(r"^\| (article|correct) \| \$.*\$ \| (\w+) by", page, re.MULTILINE)
+    assert len(verdicts) >= 4
+    assert set(verdicts) == {("article", "refuted"), ("correct", "proved")}
