@@ -405,3 +405,17 @@ def test_signs_of_what_is_written_out_come_to_the_front():
     printer = Printer(graph, {t: -3 * w, u: 2 * t * x})
     assert printer._print(2 * t) == "-6 w"
     assert printer._print(b + u) == "b - 6 w x"
+
+
+def test_what_has_a_formula_shows_it_in_jupyter():
+    net = sg.Network(1, [sg.Dense(1, activation="tanh")])
+    loss = sg.mse(net)
+    fit = sg.train(loss, {"X": [[1.0], [2.0]], "Y": [[0.1], [0.5]]}, epochs=2, seed=0)
+    for shown in (net, net.output, loss, sg.gradient(loss), sg.gradient(loss, "W1"), fit):
+        assert shown._repr_latex_().startswith("$$")
+    derivation = sg.derive(loss)
+    assert "## Backward pass" in derivation._repr_markdown_()
+    proof = derivation.check()._repr_markdown_()
+    assert proof.count("| proved |") == len(derivation.check())
+    wrong = sg.verify(loss, "W1", "X.T @ delta1 * 2")
+    assert "refuted" in wrong._repr_markdown_()

@@ -65,12 +65,24 @@ class Proof:
     def __repr__(self) -> str:
         counts = {s: sum(line.status == s for line in self.lines) for s in _STATES}
         said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        return f"<Proof: {len(self.lines)} lines, {said or 'nothing'}>"
+        return f"Proof({len(self.lines)} lines: {said or 'nothing'})"
+
+    def _repr_markdown_(self) -> str:
+        rows = [
+            f"| {_cell(line.left) if line.right else line.left} | {_cell(line.right)} "
+            f"| {line.status}{_because(line)} |"
+            for line in self.lines
+        ]
+        return "\n".join([f"{self!r}\n", "| left | right | |", "| --- | --- | --- |", *rows])
 
     def explain(self) -> str:
         """Say what became of every line, in words."""
         rows = [f"{line.status:>8}  {line.words()}{_because(line)}" for line in self.lines]
         return "\n".join([repr(self), *rows])
+
+
+def _cell(text: str) -> str:
+    return f"${text}$".replace("|", r"\vert ") if text else ""
 
 
 def _because(line: Line) -> str:

@@ -75,6 +75,9 @@ class Fit:
         base = self.loss.model or self.loss
         return _with_numbers(base, self.parameters, self.standardisation)
 
+    def _repr_latex_(self) -> str:
+        return self.formula()._repr_latex_()
+
     def predict(self, X: Any) -> Any:
         """Predict for samples on the first axis of X, or for a mapping of arrays by name.
 

@@ -106,6 +106,9 @@ class Verdict:
         """The chance that a proof by random evaluation overlooked a difference, or None."""
         return None if self.log2_bound is None else 2.0 ** max(self.log2_bound, -1000.0)
 
+    def _repr_markdown_(self) -> str:
+        return f"```text\n{self.explain()}\n```"
+
     def explain(self) -> str:
         """Say the verdict in sentences: what holds, how it is known, and where it fails."""
         lines = [f"d/d{self.variable}: {self._headline()}"]
