@@ -11,7 +11,7 @@ import sympy as sp
 
 import symgrad as sg
 from symgrad import shrinking
-from symgrad.formats import proof
+from symgrad.formats import proof, world
 from symgrad.formats.blocks import Equation
 from symgrad.reading.printed import read
 from symgrad.soundness import faults
@@ -340,3 +340,27 @@ def test_scalars_mean_what_is_printed(text):
 def test_what_is_no_formula_is_an_error(text):
     with pytest.raises(sg.SymgradError):
         read(text, NAMES, (2, 3))
+
+
+def test_kinks_are_proved_where_they_are_and_cost_no_other_line_its_time():
+    text = "sum(maximum(0, 1 - y * (X @ w))) / n"
+    hinge = sg.derive(sg.parse(text, {"X": ("n", "d"), "w": "d", "y": "n"}), ["w"])
+    assert {line.status for line in hinge.check()} == {"proved"}
+    layers = [sg.Dense(3, activation="gelu"), sg.Dense(1, activation="elu")]
+    found = sg.derive(sg.huber(sg.Network(2, layers))).check()
+    assert found, found.explain()
+    assert sum(line.status == "proved" for line in found) >= len(found) - 2
+
+
+def test_what_is_taken_as_not_zero_is_looked_at(monkeypatch):
+    looked = []
+    certified = world.World._certified
+
+    def seen(self, problem, assumed, leaves, stopped):
+        looked.append(certified(self, problem, assumed, leaves, stopped))
+        return looked[-1]
+
+    monkeypatch.setattr(world.World, "_certified", seen)
+    assert sg.derive(sg.huber(sg.Network(1, [sg.Dense(1, activation="elu")]))).check()
+    assert looked
+    assert all(looked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,20 @@ import sympy as sp
 
 from symgrad import functions, trees
 from symgrad.circuit import Circuit
-from symgrad.circuit.kinds import MULTIPLY, NUMBER, POWER, VARIABLE
+from symgrad.circuit.kinds import (
+    ADD,
+    CALL,
+    CONDITIONS,
+    CONSTANT,
+    COS,
+    EXP,
+    MULTIPLY,
+    NUMBER,
+    POWER,
+    SELECT,
+    SIN,
+    VARIABLE,
+)
 from symgrad.derivation import Derivation
 from symgrad.errors import SymgradError
 from symgrad.formats.full import unmarked
@@ -25,8 +39,10 @@ from symgrad.lowering.calculus import gradient as slopes_of
 from symgrad.reading.printed import read
 from symgrad.rules import partial
 from symgrad.shapes import name_of, shape_of
+from symgrad.verification.balls import balls
 from symgrad.verification.ladder import decide
 from symgrad.verification.oracle import symmetric_part
+from symgrad.verification.points import drawn
 from symgrad.verification.problem import Problem, TimeIsUp
 from symgrad.verification.proof import prove
 from symgrad.verification.settings import Setting, sizes_for
@@ -142,18 +158,65 @@ class World:
         ]
         symbols = {symbol for side in sides for symbol in trees.symbols(side)}
         # What is declared of an input, as that its rows sum to one, may be what a line needs.
-        defined = (symbols & self.valued) - {v.symbol for v in self.graph.inputs}
-        values = [self.writer.values[s] for s in sorted(defined, key=name_of)]
+        printed = (symbols & self.valued) - {v.symbol for v in self.graph.inputs}
+        # Some lines hold because one of the names in them is a function of others.
+        forward = dict(self.forward)
+        swept = {adjoint.symbol: adjoint.value for adjoint in self.derived.adjoints}
+        attempts = [printed]
+        for known in (forward, {**forward, **swept}):
+            free = {s for s in printed if not (s in known and trees.symbols(known[s]) <= symbols)}
+            if free not in attempts:
+                attempts.append(free)
+        return any(self._holds_above(problem, names, stopped) for names in attempts)
+
+    def _holds_above(self, problem: Problem, names: set[Any], stopped: Callable[[], None]) -> bool:
+        """Tell whether entries are equal whatever the values of some names."""
+        values = [self.writer.values[s] for s in sorted(names, key=name_of)]
         leaves = _factors(problem.circuit, [int(n) for value in values for n in np.ravel(value)])
-        circuit, images = _cut(problem.circuit, [*problem.derived, *problem.claimed], leaves)
-        half = len(problem.derived)
-        derived, claimed = tuple(images[:half]), tuple(images[half:])
-        local = Problem(circuit, derived, claimed, problem.entries, problem.ranges)
+        pairs = list(zip(problem.derived, problem.claimed, strict=True))
+        circuit, _ = _cut(problem.circuit, [node for pair in pairs for node in pair], leaves)
+        # Every entry has cases of its own: together they would be as many as their product.
+        cases = any(node.kind in (SELECT, CALL) for node in circuit.nodes)
+        groups = [[pair] for pair in pairs if pair[0] != pair[1]] if cases else [pairs]
+        return all(self._equal(problem, group, leaves, stopped) for group in groups)
+
+    def _equal(
+        self,
+        problem: Problem,
+        pairs: list[tuple[int, int]],
+        leaves: set[int],
+        stopped: Callable[[], None],
+    ) -> bool:
+        circuit, images = _cut(problem.circuit, [n for pair in pairs for n in pair], leaves)
+        entries = tuple((k,) for k in range(len(pairs)))
+        ranges = problem.ranges
+        local = Problem(circuit, tuple(images[::2]), tuple(images[1::2]), entries, ranges)
         try:
             found = prove(local, stopped)
         except SymgradError:
             return False
-        return found.equal and not any(conditions for _, conditions in found.assumed)
+        return found.equal and self._certified(problem, found.assumed, leaves, stopped)
+
+    def _certified(
+        self, problem: Problem, assumed: Any, leaves: set[int], stopped: Callable[[], None]
+    ) -> bool:
+        """Tell whether what a proof took as not zero is not zero at some point of the world.
+
+        The proof is of any values of the leaves; here they have those that they have.
+        """
+        left = [(circuit, set(nodes)) for circuit, nodes in assumed if nodes]
+        if not left:
+            return True
+        names = problem.circuit.variables(sorted(leaves))
+        points, count = drawn(names, problem.ranges)
+        for number in range(min(count, POINTS)):
+            point = {name: float(column[number]) for name, column in points.items()}
+            values = balls(problem.circuit, sorted(leaves), point, DIGITS, check=stopped)
+            at = {**point, **{f"value {node}": float(v) for node, (v, _) in values.items()}}
+            for circuit, nodes in left:
+                found = balls(circuit, sorted(nodes), defaultdict(_anything, at), DIGITS)
+                nodes -= {node for node, (v, error) in found.items() if abs(v) > error}
+        return not any(nodes for _, nodes in left)
 
     def _side(self, text: str, other: str, shape: Any) -> Any:
         z = sp.Symbol("the argument", real=True)
@@ -187,6 +250,14 @@ class World:
                 if other == name:
                     return read(text, {self.letter: z}, ())
         return None
+
+
+#: Points at which assumptions of a proof are looked at, and the digits there.
+POINTS, DIGITS = 6, 30
+
+
+def _anything() -> float:
+    return 0.37
 
 
 def _is_rounded(value: Any) -> bool:
@@ -279,12 +350,50 @@ def _at_no_change(
     source: Circuit, outputs: list[int], circuit: Circuit, images: dict[int, int]
 ) -> None:
     """Do in another circuit what one does, at no change; every node's image is noted."""
+    total: dict[int, bool] = {}
     for node in source.cone(outputs):
         kind, args, value = source.nodes[node]
         if kind == VARIABLE and str(value).startswith(CHANGE):
             images[node] = circuit.number(0)
+        elif kind == SELECT:
+            images[node] = _chosen(circuit, [images[arg] for arg in args], total)
         else:
             images[node] = circuit.apply(kind, [images[arg] for arg in args], value)
+
+
+def _chosen(circuit: Circuit, args: list[int], total: dict[int, bool]) -> int:
+    """Choose between a node and zero by a factor 1 or 0, where the node has a value anyway.
+
+    So the choices of a derivative are factors of it, as they are in what is printed.
+    """
+    condition, first, second = args
+    one, none = circuit.number(1), circuit.number(0)
+    if second == none and _is_total(circuit, first, total):
+        return circuit.multiply(first, circuit.select(condition, one, none))
+    if first == none and _is_total(circuit, second, total):
+        return circuit.multiply(second, circuit.select(condition, none, one))
+    return circuit.select(condition, first, second)
+
+
+#: Operations that have a value for any arguments.
+_TOTAL = (NUMBER, VARIABLE, CONSTANT, ADD, MULTIPLY, EXP, SIN, COS, SELECT)
+
+
+def _is_total(circuit: Circuit, node: int, known: dict[int, bool]) -> bool:
+    pending = [node]
+    while pending:
+        at = pending[-1]
+        kind, args, value = circuit.nodes[at]
+        if at in known:
+            pending.pop()
+        elif kind not in (*_TOTAL, *CONDITIONS) and not (kind == POWER and value > 0):
+            known[at] = False
+        else:
+            missing = [arg for arg in args if arg not in known]
+            pending.extend(missing)
+            if not missing:
+                known[at] = all(known[arg] for arg in args)
+    return known[node]
 
 
 def reason_of(error: Exception) -> str:
