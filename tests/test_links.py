@@ -44,7 +44,8 @@ def test_labels_in_latex_are_unique_and_referred_to(derived):
 
 def test_lemmas_are_linked_from_where_they_are_used():
     derived = DERIVED["rows"]()
-    assert r"\eqref{lemma:sigmoid}" in derived.latex()
+    assert r"Here \eqref{lemma:sigmoid} and \eqref{lemma:tanh} are used" in derived.latex()
+    assert r"\tag{$\sigma'$} \label{lemma:sigmoid}" in derived.latex()
     assert '<a href="#lemma:tanh">' in derived.html()
     assert "[$\\sigma'$](#the-functions)" in derived.markdown()
     assert "## The functions" in derived.markdown()

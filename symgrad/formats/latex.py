@@ -155,8 +155,9 @@ def _piece(kind: str, words: str, target: str) -> str:
     if kind == "code":
         return rf"\texttt{{{_escaped(words)}}}"
     if kind == "link":
-        number = rf" \eqref{{{target}}}" if ":" in target else ""
-        return _text(words) + number
+        number = rf"\eqref{{{target}}}" if ":" in target else ""
+        # The tag of a lemma is its name.
+        return number if target.startswith("lemma:") else f"{_text(words)} {number}".rstrip()
     return _escaped(words)
 
 
@@ -175,6 +176,8 @@ def _numbered(equations: tuple[Equation, ...]) -> str:
     for equation in equations:
         first, *rest = lines_of([equation])
         mark = rf" \label{{{equation.label}}}" if equation.label else r" \notag"
+        if equation.label.startswith("lemma:"):  # known by its name, not by a number
+            mark = rf" \tag{{${equation.left.partition('(')[0]}$}}{mark}"
         lines += [first + mark, *(rf"{line} \notag" for line in rest)]
     body = " \\\\\n".join(lines)
     return f"\\begin{{align}}\n{body}\n\\end{{align}}"
