@@ -191,9 +191,8 @@ def wide_by_hand(X, W1, b1, W2, b2, Y):
         ("H1.T @ (Yhat - Y) * 1.01 / n", "refuted"),
         ("dW2 = H1.T @ (Yhat - Y); dW2 = dW2 / n", "proved"),
         (wide_by_hand, "proved"),
-        (lambda X, W1, b1, W2, b2, Y: 2 * wide_by_hand(X, W1, b1, W2, b2, Y), "refuted"),
     ],
-    ids=["text", "wrong text", "definitions", "function", "wrong function"],
+    ids=["text", "wrong text", "definitions", "function"],
 )
 def test_wide_networks_are_decided_at_other_sizes(claim, status):
     assert sg.verify(WIDE, "W2", claim).status == status
