@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import sympy as sp
+
 from symgrad.errors import UnsupportedError, unknown
 from symgrad.files import check_place, write
 from symgrad.graph import Graph
@@ -96,6 +98,14 @@ class Adjoint:
     kept: bool
     rewrites: tuple[Any, ...] = ()
 
+    @property
+    def total(self) -> Any:
+        """The sum of the contributions, as they are before anything is simplified."""
+        values = [contribution.value for contribution in self.contributions]
+        if len(values) < 2:
+            return values[0] if values else self.value
+        return sp.MatAdd(*values) if self.variable.is_Matrix else sp.Add(*values)
+
 
 @dataclass(frozen=True)
 class Derivation:
@@ -118,6 +128,12 @@ class Derivation:
     detail: str = "chain"
     reduce: str = ""
     example: Mapping[str, Any] | None = field(default=None, compare=False)
+
+    @property
+    def forward(self) -> tuple[Any, ...]:
+        """The definitions before the sweep: pairs of a symbol and its expression."""
+        swept = {adjoint.symbol for adjoint in self.adjoints}
+        return tuple(d for d in self.result.definitions if d[0] not in swept)
 
     @property
     def steps(self) -> tuple[Step, ...]:

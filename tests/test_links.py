@@ -67,3 +67,10 @@ def test_texts_are_parted():
         ("formula", "y", ""),
     ]
     assert label_of("eq", "W^{(1)}_{11}") == "eq:W-1-11"
+
+
+def test_functions_of_derivatives_are_defined_once():
+    layers = [sg.Dense(2, activation="softplus"), sg.Dense(2, activation="softplus")]
+    text = sg.derive(sg.mse(sg.Network(2, layers))).markdown()
+    assert text.count(r"\sigma(z) &= \frac{1}{1 + e^{-z}}") == 1
+    assert text.count(r"\operatorname{softplus}'(z) &= \sigma(z)") == 1

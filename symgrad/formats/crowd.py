@@ -33,7 +33,7 @@ class Samples(World):
         total = _total(derived, self.copies)
         super().__init__(total, stopped)
         for copy, _ in self.copies:
-            self.writer.values.update(derivatives_of(copy, _forward(copy), self.setting))
+            self.writer.values.update(derivatives_of(copy, copy.forward, self.setting))
         printer, whole = Printer(derived.result), total_printer(derived)
         goal = name_of(derived.goal)
         self.names = World(derived, stopped).names  # those of one sample
@@ -81,11 +81,6 @@ class Samples(World):
 
 def _of_inputs(derived: Derivation) -> list[Adjoint]:
     return [adjoint for adjoint in derived.adjoints if adjoint.variable in derived.wrt]
-
-
-def _forward(derived: Derivation) -> list[Any]:
-    adjoints = {adjoint.symbol for adjoint in derived.adjoints}
-    return [(s, e) for s, e in derived.result.definitions if s not in adjoints]
 
 
 def _copied(derived: Derivation, number: int) -> tuple[Derivation, dict[Any, Any]]:
@@ -137,7 +132,7 @@ def _total(derived: Derivation, copies: list[tuple[Derivation, Any]]) -> Derivat
     losses = [copy.goal for copy, _ in copies]
     share = sp.Rational(1, COUNT) if derived.reduce == "mean" else sp.S.One
     inputs = {v.name: v for copy, _ in copies for v in copy.result.inputs}
-    definitions = [definition for copy, _ in copies for definition in _forward(copy)]
+    definitions = [definition for copy, _ in copies for definition in copy.forward]
     adjoints = tuple(
         replace(a, symbol=_renamed(a.symbol, f"{name_of(a.symbol)} of all"), contributions=())
         for a in _of_inputs(derived)

@@ -226,9 +226,7 @@ def title(derived: Derivation) -> str:
 
 def _forward(derived: Derivation) -> Graph:
     """Return what was defined before the sweep, also what only the gradients use."""
-    backward = {adjoint.symbol for adjoint in derived.adjoints}
-    kept = tuple(d for d in derived.result.definitions if d[0] not in backward)
-    return replace(derived.result, definitions=kept, outputs=(derived.goal,))
+    return replace(derived.result, definitions=derived.forward, outputs=(derived.goal,))
 
 
 def _opening(derived: Derivation) -> str:
@@ -252,7 +250,7 @@ def _lemmas(derived: Derivation) -> list[Equation]:
     z = sp.Symbol(letter, real=True)
     printer.names = {**printer.names, letter: letter}
     used = {entry for step in derived.steps for entry in _entries(step.node)}
-    for _, expression in _forward(derived).definitions:
+    for _, expression in derived.forward:
         for name, entry in _entries(expression).items():
             if name in used and name not in ("identity", "step", *UNNAMED):
                 shown, plain = f"{entry.latex}({letter})", _as_fraction(printer, entry, z)
@@ -260,6 +258,10 @@ def _lemmas(derived: Derivation) -> list[Equation]:
                 lines = [Equation(shown, (plain,))] if plain != shown else []
                 slope = Equation(f"{entry.latex}'({letter})", (value,), label_of("lemma", name))
                 found[name] = [*lines, slope]
+                for other, inner in _entries(entry.derivative(z)).items():
+                    plain = _as_fraction(printer, inner, z)
+                    if other not in (*found, *used, "step") and plain != f"{inner.latex}({letter})":
+                        found[other] = [Equation(f"{inner.latex}({letter})", (plain,))]
     return [line for lines in found.values() for line in lines]
 
 

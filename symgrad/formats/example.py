@@ -13,11 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from symgrad import trees
 from symgrad.backends.numpy import compile as compiled
-from symgrad.derivation import Adjoint, Derivation
+from symgrad.derivation import Derivation
 from symgrad.errors import DataError
 from symgrad.formats.blocks import Block, Equation
 from symgrad.formats.lengths import joined, visible
@@ -44,8 +43,8 @@ def worked(derived: Derivation) -> list[Block]:
     printer = Printer(derived.result)
     inputs = [v.symbol for v in derived.result.inputs if v.name in derived.example]
     given = ", ".join(f"${printer.name(s)} = {_shown(values[s])}$" for s in inputs)
-    lines = [_line(printer, s, e, values) for s, e in _forward(derived)]
-    lines += [_line(printer, a.symbol, sum_of(a), values) for a in derived.adjoints]
+    lines = [_line(printer, s, e, values) for s, e in derived.forward]
+    lines += [_line(printer, a.symbol, a.total, values) for a in derived.adjoints]
     text = f"One example, its numbers rounded to {DIGITS} digits where they are printed: {given}."
     return [
         Block("heading", "In numbers"),
@@ -54,24 +53,9 @@ def worked(derived: Derivation) -> list[Block]:
     ]
 
 
-def sum_of(adjoint: Adjoint) -> Any:
-    """Return the sum of the terms of an adjoint, over the names of other adjoints."""
-    values = [contribution.value for contribution in adjoint.contributions]
-    if not values:
-        return adjoint.value
-    if len(values) == 1:
-        return values[0]
-    return sp.MatAdd(*values) if adjoint.variable.is_Matrix else sp.Add(*values)
-
-
-def _forward(derived: Derivation) -> list[Any]:
-    swept = {adjoint.symbol for adjoint in derived.adjoints}
-    return [(s, e) for s, e in derived.result.definitions if s not in swept]
-
-
 def _values(derived: Derivation, arrays: Mapping[str, Any]) -> dict[Any, Any]:
     """Compute every definition and every adjoint, unrounded; sizes have their values, too."""
-    definitions = [*_forward(derived), *((a.symbol, sum_of(a)) for a in derived.adjoints)]
+    definitions = [*derived.forward, *((a.symbol, a.total) for a in derived.adjoints)]
     graph = replace(derived.result, definitions=tuple(definitions), outputs=())
     found: dict[Any, Any] = {}
     for variable in graph.inputs:

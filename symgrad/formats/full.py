@@ -64,7 +64,7 @@ def by_entries(printer: Printer, adjoint: Adjoint, name: str) -> Equation | None
     >>> by_entries(Printer(derived.result), derived.adjoints[-1], "G")
     Equation(left='\\left[G\\right]_{ij}', right=('a_{i} x_{j}',), label='')
     """
-    value = printer.seen(_sum_of(adjoint))
+    value = printer.seen(adjoint.total)
     factors = list(value.args) if isinstance(value, sp.MatMul) else []
     if len(factors) != 2 or not all(_is_plain(factor) for factor in factors):
         return None
@@ -111,7 +111,7 @@ def _names(contribution: Any) -> str:
 
 def _changes(printer: Printer, adjoint: Adjoint, name: str) -> list[Equation]:
     """Print every rewriting as one equation, with the part that it changes marked."""
-    value = _sum_of(adjoint)
+    value = adjoint.total
     last = str(printer._print(value))
     lines = []
     for _, before, after in adjoint.rewrites:
@@ -127,13 +127,6 @@ def _changes(printer: Printer, adjoint: Adjoint, name: str) -> list[Equation]:
     if lines and shown != last:
         lines.append(Equation(name, (shown,)))
     return lines
-
-
-def _sum_of(adjoint: Adjoint) -> Any:
-    values = [c.value for c in adjoint.contributions]
-    if len(values) == 1:
-        return values[0]
-    return sp.MatAdd(*values) if adjoint.variable.is_Matrix else sp.Add(*values)
 
 
 def _occurs(part: Any, whole: Any) -> bool:

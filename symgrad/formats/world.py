@@ -57,8 +57,7 @@ class World:
         self.style, self.letter = style_of(graph), argument_letter(self.printer.names.values())
         self.setting = Setting(Circuit(), graph.inputs, sizes_for(graph, 0), {})
         self.writer = self.setting.writer()
-        adjoints = {adjoint.symbol for adjoint in derived.adjoints}
-        self.forward = [(s, e) for s, e in graph.definitions if s not in adjoints]
+        self.forward = derived.forward
         self.names = self._names()
         self.rounded = any(map(_is_rounded, self._floats()))
         self.origins = {v.symbol: v.origin for v in graph.inputs if v.origin}
