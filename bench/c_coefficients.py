@@ -7,6 +7,7 @@ the type. The table in the module is what this prints.
     python bench/c_coefficients.py
 """
 
+import functools
 import struct
 
 import mpmath
@@ -44,12 +45,38 @@ def tanh_tail(z):
         return (mpmath.tanh(w) / w - 1) / z
 
 
+@functools.cache
+def erfc_body(t):
+    """erfc(y) exp(y^2) (1 + 2y) at (y - 2.5)/(y + 3) = t."""
+    y = (mpmath.mpf("2.5") + 3 * t) / (1 - t)
+    return mpmath.erfc(y) * mpmath.exp(y * y) * (1 + 2 * y)
+
+
+def erf_tail(z):
+    """erf(w)/w - 1 at w^2 = z, by its series."""
+    terms = [(-1) ** j / (mpmath.factorial(j) * (2 * j + 1)) for j in range(40, -1, -1)]
+    return 2 / mpmath.sqrt(mpmath.pi) * mpmath.polyval(terms, z) - 1
+
+
+def even(x):
+    """A weight that is the same everywhere."""
+    return 1
+
+
 #: What is approximated: the function, its interval, the weight of its error, the degree by type.
 TABLE = {
     "exp_tail": (exp_tail, -REACH, REACH, lambda r: r * r, {"double": 9, "float": 4}),
     "coth_tail": (coth_tail, 0, mpmath.mpf("0.36"), lambda z: z, {"double": 7, "float": 3}),
     "atanh_tail": (atanh_tail, 0, mpmath.mpf("0.04"), lambda z: z, {"double": 7, "float": 2}),
     "tanh_tail": (tanh_tail, 0, mpmath.mpf("0.81"), lambda z: z, {"double": 15, "float": 7}),
+    "erfc_body": (
+        erfc_body,
+        -mpmath.mpf("2.5") / 3,
+        mpmath.mpf("25.1") / mpmath.mpf("30.6"),
+        even,
+        {"double": 23, "float": 11},
+    ),
+    "erf_tail": (erf_tail, 0, mpmath.mpf("0.25"), even, {"double": 8, "float": 4}),
 }
 
 

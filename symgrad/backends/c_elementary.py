@@ -13,6 +13,8 @@ The mathematics, with k = round(x / log 2) and a reduced argument:
   1 - 2 m/(C + w + m) at m = 2^-k (C - w): one division and a polynomial of half the degree that
   exp needs. Below 0.6 it is w/C, as w - w c/(1 + c) with C = 1 + c, so that w is not rounded.
 - log(1 + f) = 2 atanh(s), s = f/(2 + f); as 2s = f - s f, it is f - s (f - 2 s^2 Q(s^2)).
+- erfc(y) exp(y^2) (1 + 2y) is smooth in (y - 2.5)/(y + 3); a polynomial in that gives erfc and
+  gelu, which keep their digits in the tails.
 - 1 + t and 1 + exp(-|x|) are rounded; what was lost is found by subtraction, and given to the next
   step where it would be seen in the result.
 
@@ -66,6 +68,9 @@ TYPES: dict[str, dict[str, str]] = {
         "expm1_low": "-40.0",
         "sigmoid_low": "-760.0",
         "tanh_high": "22.0",
+        "upper_half": "0xfffffffff8000000",
+        "erfc_high": "27.5",
+        "gelu_high": "39.0",
     },
     "float": {
         "real": "float",
@@ -93,6 +98,9 @@ TYPES: dict[str, dict[str, str]] = {
         "expm1_low": "-20.0",
         "sigmoid_low": "-115.0",
         "tanh_high": "10.0",
+        "upper_half": "0xfffff000",
+        "erfc_high": "10.7",
+        "gelu_high": "15.1",
     },
 }
 
@@ -112,11 +120,11 @@ static inline $real sg_of_bits$f($uint u) {
 """),
     "power_of": Text(
         """\
-/* exp(x) = (1 + r + square) * low * high; low and high are powers of two. */
+/* exp(x - rest) = (1 + r + square) * low * high; low and high are powers of two. */
 typedef struct { $real r, square, low, high; } sg_power_t$f;
-static inline sg_power_t$f sg_power_of$f($real x) {
-    const $real t = x * $log2e$f + $magic$f, k = t - $magic$f;
-    const $real r = (x - k * $ln2_high$f) - k * $ln2_low$f;
+static inline sg_power_t$f sg_power_of$f($real x, $real rest) {
+    const $real t = (x - rest) * $log2e$f + $magic$f, k = t - $magic$f;
+    const $real r = ((x - k * $ln2_high$f) - k * $ln2_low$f) - rest;
     const $uint both = sg_bits$f(t) - $magic_bits + 2 * $bias, half = both >> 1;
     sg_power_t$f p;
     p.r = r;
@@ -132,7 +140,7 @@ static inline sg_power_t$f sg_power_of$f($real x) {
         """\
 static inline $real sg_exp$f($real x) {
     const $real least = x < $exp_low$f ? $exp_low$f : x;
-    const sg_power_t$f p = sg_power_of$f(least > $exp_high$f ? $exp_high$f : least);
+    const sg_power_t$f p = sg_power_of$f(least > $exp_high$f ? $exp_high$f : least, 0.0$f);
     return (((p.r + p.square) + 1.0$f) * p.low) * p.high;
 }
 """,
@@ -142,7 +150,7 @@ static inline $real sg_exp$f($real x) {
         """\
 static inline $real sg_expm1$f($real x) {
     const $real least = x < $expm1_low$f ? $expm1_low$f : x;
-    const sg_power_t$f p = sg_power_of$f(least > $exp_high$f ? $exp_high$f : least);
+    const sg_power_t$f p = sg_power_of$f(least > $exp_high$f ? $exp_high$f : least, 0.0$f);
     /* Half the value: 2^1024 is no number, but exp(709.7) is. */
     const $real scale = (p.low * 0.5$f) * p.high;
     const $real half = (scale * p.r + (scale - 0.5$f)) + scale * p.square;
@@ -194,7 +202,7 @@ static inline $real sg_sigmoid_chain$f($real x) {
 /* factor * sigmoid(x); the factor comes in before the power of two, where nothing underflows. */
 static inline $real sg_sigmoid_times$f($real factor, $real x) {
     const $real y = -fabs$f(x);
-    const sg_power_t$f p = sg_power_of$f(y < $sigmoid_low$f ? $sigmoid_low$f : y);
+    const sg_power_t$f p = sg_power_of$f(y < $sigmoid_low$f ? $sigmoid_low$f : y, 0.0$f);
     const $real tail = p.r + p.square, one = 1.0$f + tail;
     const $real e = (one * p.low) * p.high, below = 1.0$f + e;
     const $real lost = e - (below - 1.0$f);
@@ -232,7 +240,7 @@ static inline $real sg_gelu_tanh$f($real x) {
 /* tanh(log(1 + e)) = (e^2 + 2e)/(e^2 + 2e + 2). */
 static inline $real sg_mish$f($real x) {
     const $real y = -fabs$f(x), factor = x < $sigmoid_low$f ? $sigmoid_low$f : x;
-    const sg_power_t$f p = sg_power_of$f(y < $sigmoid_low$f ? $sigmoid_low$f : y);
+    const sg_power_t$f p = sg_power_of$f(y < $sigmoid_low$f ? $sigmoid_low$f : y, 0.0$f);
     const $real one = 1.0$f + (p.r + p.square), e = (one * p.low) * p.high;
     const $real left = (((factor * one) * (e + 2.0$f)) * p.low) * p.high;
     const $real right = 1.0$f + 2.0$f * e;
@@ -320,7 +328,7 @@ static inline $real sg_log1p_unit$f($real e, $real lost) {
         """\
 static inline $real sg_softplus$f($real x) {
     const $real y = -fabs$f(x);
-    const sg_power_t$f p = sg_power_of$f(y < $exp_low$f ? $exp_low$f : y);
+    const sg_power_t$f p = sg_power_of$f(y < $exp_low$f ? $exp_low$f : y, 0.0$f);
     const $real tail = p.r + p.square, one = 1.0$f + tail;
     const $real e = (one * p.low) * p.high;
     const $real lost = (((tail - (one - 1.0$f)) + ((p.r - tail) + p.square)) * p.low) * p.high;
@@ -358,5 +366,55 @@ static inline $real sg_log_cosh$f($real x) {
 }
 """,
         ("expm1", "log1p_unit"),
+    ),
+    "erfc_times": Text(
+        """\
+/* factor * erfc(y) for y >= 0, where w is y or sqrt(2) y, and share * w^2 is y^2. In exp(-y^2)
+   the upper half of w is squared, exactly; the rest comes in when the argument is reduced. */
+static inline $real sg_erfc_times$f($real factor, $real y, $real w, $real share) {
+    const $real top = sg_of_bits$f(sg_bits$f(w) & $upper_half);
+    const sg_power_t$f p = sg_power_of$f(-(share * (top * top)), share * ((w - top) * (w + top)));
+    const $real t = (y - 2.5$f) / (y + 3.0$f), one = 1.0$f + (p.r + p.square);
+    return (((factor * (one * sg_erfc_body$f(t))) / (1.0$f + 2.0$f * y)) * p.low) * p.high;
+}
+""",
+        ("power_of", "erfc_body"),
+    ),
+    "erf": Text(
+        """\
+static inline $real sg_erf$f($real x) {
+    const $real size = fabs$f(x), y = size > $erfc_high$f ? $erfc_high$f : size;
+    const $real near = x + x * sg_erf_tail$f(y * y);
+    const $real far = copysign$f(1.0$f - sg_erfc_times$f(1.0$f, y, y, 1.0$f), x);
+    return y < 0.5$f ? near : far;
+}
+""",
+        ("erfc_times", "erf_tail"),
+    ),
+    "erfc": Text(
+        """\
+static inline $real sg_erfc$f($real x) {
+    const $real size = fabs$f(x), y = size > $erfc_high$f ? $erfc_high$f : size;
+    const $real near = 1.0$f - (x + x * sg_erf_tail$f(y * y));
+    const $real tail = sg_erfc_times$f(1.0$f, y, y, 1.0$f);
+    const $real far = x < 0.0$f ? 2.0$f - tail : tail;
+    return y < 0.5$f ? near : far;
+}
+""",
+        ("erfc_times", "erf_tail"),
+    ),
+    "gelu": Text(
+        """\
+/* x Phi(x): x (1 + erf(v))/2 near 0, x - x erfc(v)/2 above, what is subtracted there below. */
+static inline $real sg_gelu$f($real x) {
+    const $real size = fabs$f(x), w = size > $gelu_high$f ? $gelu_high$f : size;
+    const $real y = 0.7071067811865476$f * w, v = copysign$f(y, x), half = 0.5$f * x;
+    const $real near = half * (1.0$f + (v + v * sg_erf_tail$f(y * y)));
+    const $real tail = sg_erfc_times$f(0.5$f * w, y, w, 0.5$f);
+    const $real far = x < 0.0$f ? -tail : x - tail;
+    return w < 0.7$f ? near : far;
+}
+""",
+        ("erfc_times", "erf_tail"),
     ),
 }

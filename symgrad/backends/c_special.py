@@ -1,4 +1,4 @@
-"""C text of gelu and of the gamma function's relatives, in double; float is computed in double.
+"""C text of the gamma function's relatives, in double; float is computed in double.
 
 `log_gamma`, `digamma` and `polygamma` go up by their recurrence to where the asymptotic series
 holds, and come from below 0 by reflection, as in `symgrad.functions.special`. The C library's
@@ -32,25 +32,6 @@ class Special(NamedTuple):
 
 #: The source by name.
 SPECIAL: dict[str, Special] = {
-    "gelu": Special("""\
-/* x Phi(x) = x erfc(-x / sqrt(2)) / 2. In the tail erfc changes by 2 a^2 times a relative change of
-   its argument a, so a is computed with what its rounding lost, from x in two halves. */
-static inline double sg_gelu(double x) {
-    double top;
-    uint64_t u;
-    memcpy(&u, &x, sizeof u);
-    u &= 0xfffffffff8000000;
-    memcpy(&top, &u, sizeof top);
-    const double big = -top * 0x1.6a09e6p-1;
-    const double small = -(x - top) * 0x1.6a09e6p-1 - x * 0x1.9fcef32422cbfp-27;
-    const double a = big + small, lost = small - (a - big);
-    const double slope = -1.1283791670955126 * exp(-a * a);
-    /* -40 is below every number that has a value, an infinity has none to subtract from. */
-    if (x < -40.0) return -0.0;
-    if (x > 40.0) return x;
-    return 0.5 * x * (erfc(a) + slope * lost);
-}
-"""),
     "gamma_function": Special("""\
 /* There is no value at 0, -1, -2, ... */
 static inline double sg_gamma_function(double x) {
