@@ -19,12 +19,12 @@ from pathlib import Path
 import mpmath
 import numpy as np
 
-from symgrad.backends.c_functions import HEAD, call_of, source_of
+from symgrad.backends.c_functions import FLAGS, HEAD, call_of, source_of
 from symgrad.functions import kernels_of
 
 COUNT, INSIDE, REPEATS, ROUNDS = 4096, 20, 2, 60
 COMPILER = shutil.which("cc") or shutil.which("gcc")
-FAST = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math"]
+FAST = [*FLAGS, "-march=native"]
 LOOSE = ["-O3", "-march=native", "-ffast-math"]
 NAMES = ("tanh", "exp", "sigmoid", "expm1", "log1p", "log", "softplus", "silu", "erf", "gelu")
 TYPES = {"double": np.float64, "float": np.float32}

@@ -26,7 +26,7 @@ needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no C comp
 STRICT = ("-Wall", "-Wextra", "-pedantic", "-Werror")
 #: What a careful user may pass: one machine's vectors with fused sums, and plain C99 without.
 FLAGS = {
-    "vector": ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math"),
+    "vector": (*c_functions.FLAGS, "-march=native"),
     "plain": ("-std=c99", "-O1", "-ffp-contract=off", *STRICT),
 }
 TYPES = {"double": (np.float64, 53, -1074), "float": (np.float32, 24, -149)}
@@ -565,10 +565,8 @@ def test_loops_become_vector_code(dtype, tmp_path):
     report = subprocess.run(
         [
             COMPILER,
-            "-O3",
+            *c_functions.FLAGS,
             "-march=x86-64-v3",
-            "-fno-math-errno",
-            "-fno-trapping-math",
             # Equal functions and copies of memory would have no report of their own.
             "-fno-ipa-icf",
             "-fno-tree-loop-distribute-patterns",

@@ -1,15 +1,16 @@
 """C99 source of the scalar functions that generated C calls: `source_of(names, dtype)`.
 
 A function is called `sg_NAME` in double and `sg_NAMEf` in float (`call_of`), is `static inline`,
-and needs <math.h>, <stdint.h> and <string.h> alone. Those of `VECTORISED` are arithmetic and
+and needs the headers of `HEAD` and the C library alone. Those of `VECTORISED` are arithmetic and
 selections, which a compiler turns into vector code in a loop; the others call the C library, or
 loop. `ULPS` has the largest errors that the tests allow.
 
 Flags: every level of optimisation, -march, -ffp-contract on or off, -fno-math-errno and
--fno-trapping-math are allowed. -ffast-math, -funsafe-math-optimizations and -ffinite-math-only are
-not: they take apart the sums that keep the last digits, and drop NaN and infinities; `HEAD` turns
-them into an error of the compiler. Numbers are rounded to nearest, and double is computed in
-double (not so on 32-bit x86 without SSE2, an error as well).
+-fno-trapping-math are allowed. `FLAGS` has those to compile with: without -fno-trapping-math gcc
+keeps the loops scalar unless it has AVX-512. -ffast-math, -funsafe-math-optimizations and
+-ffinite-math-only are not allowed: they take apart the sums that keep the last digits, and drop
+NaN and infinities; `HEAD` turns them into an error of the compiler. Numbers are rounded to
+nearest, and double is computed in double (not so on 32-bit x86 without SSE2, an error as well).
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from symgrad.backends.c_elementary import TEXTS, TYPES
 from symgrad.backends.c_polynomials import COEFFICIENTS, polynomial_text
 from symgrad.backends.c_special import SPECIAL
 from symgrad.errors import unknown
+
+#: What to compile with; none of them changes a value. -march=native gives the widest vectors.
+FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math")
 
 #: What stands before the functions: the headers, and what may not be asked of the compiler.
 HEAD = """\
@@ -149,7 +153,7 @@ ULPS: dict[str, float] = {
     **dict.fromkeys(("exp", "expm1", "tanh", "tanh_chain", "sigmoid", "log", "log1p"), 2.0),
     **dict.fromkeys(("softplus", "log1pexp", "log_sigmoid", "elu", "softsign"), 2.0),
     **dict.fromkeys(("silu", "selu", "sigmoid_chain", "xlogy"), 3.0),
-    "erf": 3.0,
+    "erf": 4.0,
     "mish": 5.0,
     "log_cosh": 6.0,
     # Most in the tails, where they are products of five rounded factors.
