@@ -53,6 +53,7 @@ ROOMS = (
     "circuit",
     "lowering",
     "reading",
+    "tape",
     "backends",
     "verification",
     "confirmation",

@@ -98,6 +98,7 @@ class Call:
 
     Attributes:
         arguments: Arrays in the rank that the source expects.
+        arrays: The same by name, as numbers in the shapes in which they came.
         shapes: The shapes in which they came.
         sizes: The sizes that have names.
         samples: The number of samples; 0 without batched inputs.
@@ -105,6 +106,7 @@ class Call:
     """
 
     arguments: tuple[Any, ...]
+    arrays: Mapping[str, Any]
     shapes: Mapping[str, tuple[int, ...]]
     sizes: Mapping[str, int]
     samples: int
@@ -123,17 +125,14 @@ class Call:
         counts = {name: len(arrays[name]) for name, slot in slots.items() if slot.lead}
         if 0 in counts.values() or 0 in sizes.values():
             raise _empty(arrays, slots)
-        _check_distributions(slots, arrays)
-        for name, slot in slots.items():
-            for word in slot.facts:
-                check_fact(name, word, arrays[name])
+        check_values(slots, arrays)
         if len(set(counts.values())) > 1:
             said = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
             raise ShapeError(f"the numbers of samples differ: {said}")
         shapes = {name: array.shape for name, array in arrays.items()}
         kinds = {array.dtype for array in arrays.values()} or {FLOAT}
         kind = kinds.pop() if len(kinds) == 1 else np.result_type(*kinds)
-        return Call(arguments, shapes, sizes, next(iter(counts.values()), 0), kind)
+        return Call(arguments, arrays, shapes, sizes, next(iter(counts.values()), 0), kind)
 
     def as_given(self, key: str, value: Any) -> Any:
         """Give a gradient the shape in which its variable's array came."""
@@ -146,6 +145,25 @@ class Call:
 
 #: How far a row of a target may be from summing to one: float32 keeps some six digits.
 DISTRIBUTION_TOLERANCE = 1e-4
+
+
+def is_checked(variable: Variable) -> bool:
+    """Tell whether the values given for a variable are checked: probabilities."""
+    words = ("in [0,1]", "entries sum to one")
+    return sum_axis(variable) is not None or any(word in variable.assumptions for word in words)
+
+
+def check_values(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -> None:
+    """Check that arrays hold what is declared of them, where the formula makes use of that.
+
+    Raises:
+        DataError: Probabilities out of range, or that do not sum to one.
+        AssumptionError: An array is not what it is declared to be.
+    """
+    _check_distributions(slots, arrays)
+    for name, slot in slots.items():
+        for word in slot.facts:
+            check_fact(name, word, arrays[name])
 
 
 def _check_distributions(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -> None:

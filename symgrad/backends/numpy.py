@@ -18,12 +18,25 @@ import numpy as np
 
 from symgrad import graph as graphs
 from symgrad import trees
-from symgrad.backends.arguments import FLOAT, Call, Slot, evaluated
+from symgrad.backends import runners as quick
+from symgrad.backends.arguments import (
+    FLOAT,
+    Call,
+    Slot,
+    check_values,
+    evaluated,
+    is_checked,
+    numbers,
+)
+from symgrad.backends.bound import BoundFunction, bound
+from symgrad.backends.plan import LINES, VALUE, Plan, Wanted
 from symgrad.backends.program import Program, program
+from symgrad.backends.runners import REMEMBERED, Quick, Runner
 from symgrad.errors import (
     DataError,
     OptionError,
     ShapeError,
+    UnsupportedError,
     checks_options,
     listed,
     unknown,
@@ -35,6 +48,7 @@ from symgrad.graph import Graph
 from symgrad.graph.layouts import SCALAR, held_shape, layouts
 from symgrad.graph.requirements import requirements
 from symgrad.shapes import Variable, name_of
+from symgrad.tape import SAMPLES
 
 BACKENDS = ("numpy",)
 REDUCTIONS = ("mean", "sum")
@@ -55,10 +69,25 @@ class CompiledFunction:
     def __init__(self, plan: _Plan) -> None:
         self._plan = plan
         self._function = _loaded(plan.program)
+        self._names = tuple(v.name for v in plan.graph.inputs)
+        self._known: dict[Any, tuple[Runner, quick.Call]] = {}
+
+    @cached_property
+    def _quick(self) -> Quick:
+        """The fast forms of the same formulas."""
+        plan = self._plan
+        names = (VALUE, *plan.keys) if plan.valued else plan.keys
+        outputs = dict(zip(names, plan.outputs, strict=True))
+        return Quick(Wanted(plan.graph, outputs, plan.keys, plan.batch, plan.reduce))
+
+    @property
+    def plan(self) -> Plan:
+        """Which form runs for which sizes, and why; to be printed."""
+        return self._quick.plan
 
     @property
     def source(self) -> str:
-        """The source that runs, with the helper functions that it calls."""
+        """The line-for-line form with the helper functions that it calls: a module's text."""
         return f"import numpy as np\n\n\n{self._plan.program.module}"
 
     @property
@@ -93,8 +122,15 @@ class CompiledFunction:
                 f"not as {type(arrays).__name__}"
             )
         plan = self._plan
-        call = Call.of(plan.slots, {**(arrays or {}), **named}, plan.dtype)
+        given = named if arrays is None else {**arrays, **named}
+        found = self._remembered(given)
+        if found is not None:
+            return found
+        call = Call.of(plan.slots, given, plan.dtype)
         plan.check_sizes(call)
+        found = self._quickly(call)
+        if found is not None:
+            return found
         try:
             return plan.presented(call, self._evaluate(call))
         except np.linalg.LinAlgError as error:
@@ -102,6 +138,134 @@ class CompiledFunction:
                 "a matrix is singular at these values, and the formula needs its inverse "
                 "(so does the derivative of a determinant)"
             ) from error
+
+    def _remembered(self, given: Mapping[Any, Any]) -> Any:
+        """Compute for arrays of shapes and types that were checked before; else return None."""
+        try:
+            arrays = [given[name] for name in self._names]
+        except KeyError:
+            return None
+        if len(arrays) != len(given):
+            return None
+        for array in arrays:
+            if type(array) is not np.ndarray:
+                return None
+        known = self._known.get(tuple([(array.shape, array.dtype) for array in arrays]))
+        if known is None:
+            return None
+        if self._plan.checked:
+            check_values(self._plan.slots, given)
+        return self._finished(known[0], known[1], arrays)
+
+    def _quickly(self, call: Call) -> Any:
+        """Compute with the fast form that the plan has for such arrays; None where it has none."""
+        seen = self._plan.seen(call)
+        runner = self._quick.runner(seen)
+        if runner is None:
+            return None
+        while len(self._known) >= REMEMBERED:
+            self._known.pop(next(iter(self._known)))
+        arrays = list(call.arrays.values())
+        self._known[tuple([(array.shape, array.dtype) for array in arrays])] = runner, seen
+        return self._finished(runner, seen, arrays)
+
+    def _finished(self, runner: Runner, seen: quick.Call, arrays: list[Any]) -> Any:
+        found = runner(arrays)
+        if found is None:
+            return None
+        plan = self._plan
+        value, flat = found
+        if value is not None and seen.dtype != FLOAT:
+            value = seen.dtype.type(value)
+        if not plan.keys:
+            return value
+        gradients = runner.parts(flat)
+        for key in plan.scalars:
+            gradients[key] = gradients[key].item() if seen.dtype == FLOAT else gradients[key][()]
+        if plan.single:
+            return gradients[plan.keys[0]]
+        return (value, gradients) if plan.valued else gradients
+
+    def raw(self, *arrays: Any) -> tuple[Any, ...]:
+        """Compute without checks, from arrays in the order of `inputs`, into the same results.
+
+        For loops. The arrays are NumPy's, of the declared shapes and of one type, float64 or
+        float32. The gradients that are returned are overwritten by the next call of `raw`, which
+        is not for two threads at a time.
+
+        Returns:
+            The value, where there is one, and the gradients in the order of `results`.
+
+        >>> import sympy as sp
+        >>> w, x = sp.symbols("w x", real=True)
+        >>> f = compile((w * x - 1) ** 2, wrt=["w"])
+        >>> f.raw(*map(np.array, (2.0, 3.0)))
+        (25.0, array(30.))
+        """
+        runner = self._raw_runner(arrays)
+        found = None if runner is None else runner.raw(arrays)
+        if found is None:
+            result = self(dict(zip(self._names, arrays, strict=True)))
+            return self._in_order(result)
+        value, flat = found
+        gradients = runner.parts(flat).values()  # type: ignore[union-attr]
+        return (value, *gradients) if self._plan.valued else tuple(gradients)
+
+    def _in_order(self, result: Any) -> tuple[Any, ...]:
+        plan = self._plan
+        if not plan.keys or plan.single:
+            return (result,)
+        value, gradients = result if plan.valued else (None, result)
+        return (value, *gradients.values()) if plan.valued else tuple(gradients.values())
+
+    def _raw_runner(self, arrays: tuple[Any, ...]) -> Runner | None:
+        key = tuple([(array.shape, array.dtype) for array in arrays])
+        known = self._known.get(key)
+        if known is None:
+            self(dict(zip(self._names, arrays, strict=True)))
+            known = self._known.get(key)
+        return None if known is None else known[0]
+
+    def bind(self, arrays: Mapping[str, Any] | None = None, /, **named: Any) -> BoundFunction:
+        """Give the data once, and get a function of the parameters alone, for loops.
+
+        Args:
+            arrays: The inputs that are not differentiated by, and, where a shape does not follow
+                from these, example values of the others.
+            **named: The same, by name.
+
+        Returns:
+            A function f: `value, gradient = f(p)` for a flat vector p. The data is copied.
+
+        Raises:
+            OptionError: An input is missing or unknown, or nothing is differentiated by.
+            ShapeError: An array does not have its declared shape.
+            UnsupportedError: The formulas run line for line alone; see `plan`.
+
+        >>> import symgrad as sg
+        >>> f = compile(sg.mse(sg.Network(1, [sg.Dense(1)])), wrt="parameters")
+        >>> call = f.bind(X=np.array([[1.0], [2.0]]), Y=np.array([[2.0], [4.0]]))
+        >>> value, gradient = call(call.pack({"W1": [[1.0]], "b1": [0.0]}))
+        >>> value, call.unpack(gradient)["b1"]
+        (2.5, array([-3.]))
+        """
+        plan = self._plan
+        given = {**(arrays or {}), **named}
+        if not plan.keys:
+            raise OptionError("nothing is differentiated by: compile with wrt to bind the data")
+        sizes = {str(s): n for s, n in plan.sizes_of(given).items()}
+        stand_ins = {
+            key: np.zeros([evaluated(size, sizes) for size in plan.slots[key].sizes])
+            for key in plan.keys
+            if key not in given
+        }
+        call = Call.of(plan.slots, {**given, **stand_ins}, plan.dtype)
+        plan.check_sizes(call)
+        seen = plan.seen(call)
+        if self._quick.form(seen).kind == LINES:
+            raise UnsupportedError(f"no form that binds data: {self._quick.form(seen).reason}")
+        data = {name: array for name, array in call.arrays.items() if name not in plan.keys}
+        return bound(self._quick, seen, data)
 
     def _evaluate(self, call: Call) -> list[Any]:
         if self._plan.program.form == "looped":
@@ -201,6 +365,49 @@ class _Plan:
         tied = {name for label in self.graph.labels.values() for name in label.tied}
         wanted = [*TIED * (variable.name in tied), *RANGES]
         return [word for word in variable.assumptions if word in wanted]
+
+    @cached_property
+    def scalars(self) -> tuple[str, ...]:
+        """The names whose gradients are numbers."""
+        lead = {name: self.slots[name].lead for name in self.keys if name in self.slots}
+        return tuple(key for key in self.keys if not self.slots[key].sizes and not lead.get(key))
+
+    @cached_property
+    def checked(self) -> bool:
+        """Whether the values of arrays are checked, not only their shapes."""
+        return any(slot.facts or is_checked(slot.variable) for slot in self.slots.values())
+
+    def seen(self, call: Call) -> quick.Call:
+        """Return what the fast forms need to know of arrays."""
+        sizes: dict[Any, int] = {s: call.sizes[str(s)] for s in self.graph.sizes}
+        if self.batch:
+            sizes[SAMPLES] = call.samples
+        shapes = {name: call.shapes[name] for name in self.slots}
+        return quick.Call(shapes, sizes, np.dtype(self.dtype or call.dtype))
+
+    def sizes_of(self, given: Mapping[str, Any]) -> dict[Any, int]:
+        """Read sizes off the arrays that are given.
+
+        Raises:
+            OptionError: A size of a parameter does not follow.
+        """
+        sizes: dict[str, int] = {}
+        for name, slot in self.slots.items():
+            if name in given:
+                slot.fitted(numbers(name, given[name], self.dtype), sizes)
+        for key in self.keys:
+            lacking = [
+                str(s)
+                for size in self.slots[key].variable.sizes
+                for s in size.free_symbols
+                if str(s) not in sizes
+            ]
+            if key not in given and lacking:
+                raise OptionError(
+                    f"the size {lacking[0]} of `{key}` does not follow from the data: give an "
+                    f"example of `{key}`, too"
+                )
+        return sizes
 
     @property
     def form_is_scalar(self) -> bool:

@@ -1,0 +1,311 @@
+"""Functions of the parameters alone: the data is given once, before the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from symgrad.backends import descent, straight
+from symgrad.backends.plan import ROWS, SCALARS, VALUE, Form
+from symgrad.backends.runners import Call, Quick, entries, laid_over, loaded, piece_of, result_texts
+from symgrad.backends.workspace import Workspace
+from symgrad.errors import (
+    DivergenceError,
+    OptionError,
+    ShapeError,
+    UnsupportedError,
+    listed,
+    unknown,
+)
+from symgrad.shapes import worded
+from symgrad.tape.evaluation import extent
+
+
+class BoundFunction:
+    """A function of one flat vector of parameters; see `CompiledFunction.bind`.
+
+    `value, gradient = f(p)`: `p` and `gradient` are flat, in one and the same order, which
+    `pack` and `unpack` know. The gradient is overwritten by the next call: copy it to keep it.
+    One thread at a time; bind again for another.
+
+    Attributes:
+        names: The parameters.
+        size: The length of the flat vector.
+        form: Which form of code runs, and why.
+        source: The text that runs.
+    """
+
+    #: By parameter: its part of the flat vector, the rows and columns that lie there transposed,
+    #: and its shape.
+    _pieces: dict[str, tuple[slice, tuple[int, int] | None, tuple[int, ...]]]
+
+    def __init__(self, quick: Quick, call: Call, data: Mapping[str, Any], form: Form) -> None:
+        self._quick, self._call, self.form = quick, call, form
+        self.names = quick.wanted.trained
+        self._data = {name: np.array(array, call.dtype) for name, array in data.items()}
+        self.source = ""
+        self._bind()
+        self.size = sum(part.stop - part.start for part, _, _ in self._pieces.values())
+
+    def _bind(self) -> None:
+        """Make what `__call__` runs, and `_pieces`."""
+        raise NotImplementedError
+
+    def __call__(self, p: Any) -> tuple[Any, Any]:
+        """Compute the value and the flat gradient.
+
+        Args:
+            p: The flat vector, an array; a list of floats where one sample runs in Python's own
+                numbers: then the gradient is a sequence of floats, too, and nothing is converted.
+
+        Raises:
+            ShapeError: The vector does not have the right length.
+        """
+        raise NotImplementedError
+
+    def _in_order(self) -> dict[str, Any]:
+        """Return pieces that lie one after the other as they are."""
+        made: dict[str, Any] = {}
+        start = 0
+        for name in self.names:
+            shape = self._call.shapes[name]
+            count = int(np.prod(shape, dtype=int))
+            made[name] = slice(start, start + count), None, shape
+            start += count
+        return made
+
+    def _misfit(self, p: Any) -> ShapeError:
+        return ShapeError(
+            f"the flat vector of {listed(self.names)} has {self.size} numbers, but it is "
+            f"{worded(np.shape(p))}; pack({{...}}) makes one"
+        )
+
+    # ------------------------------------------------------------- flat vectors
+
+    def pack(self, parameters: Mapping[str, Any]) -> Any:
+        """Return a new flat vector of parameters given by name.
+
+        Raises:
+            OptionError: A parameter is missing or unknown.
+            ShapeError: An array does not have its shape.
+        """
+        for name in parameters:
+            if name not in self._pieces:
+                raise unknown("parameter", name, self._pieces)
+        missing = [name for name in self._pieces if name not in parameters]
+        if missing:
+            raise OptionError(f"missing {listed(missing)}; the flat vector holds all parameters")
+        flat = np.zeros(self.size, self._call.dtype)
+        for name, view in self.unpack(flat).items():
+            array = np.asarray(parameters[name])
+            if array.shape != view.shape:
+                raise ShapeError(
+                    f"`{name}` must be {worded(view.shape)}, but it is {worded(array.shape)}"
+                )
+            view[...] = array
+        return flat
+
+    def unpack(self, flat: Any) -> dict[str, Any]:
+        """Return views of a flat vector, by name, each in its parameter's shape.
+
+        Raises:
+            ShapeError: The vector does not have the right length.
+        """
+        flat = np.asarray(flat)
+        if flat.shape != (self.size,):
+            raise self._misfit(flat)
+        found = {}
+        for name, (part, turned, shape) in self._pieces.items():
+            piece = flat[part]
+            found[name] = (piece.reshape(turned).T if turned else piece).reshape(shape)
+        return found
+
+    # ---------------------------------------------------------------- descending
+
+    def descend(
+        self, p: Any, learning_rate: float, epochs: int = 1, order: Sequence[int] | None = None
+    ) -> Any:
+        """Run per-sample gradient descent: one update of all parameters at every sample.
+
+        Args:
+            p: The flat vector to start from; it is not changed.
+            learning_rate: What the gradient of one sample's loss is multiplied by.
+            epochs: How often all samples are visited.
+            order: The places of the samples in the order in which they are visited; left out,
+                as they lie in the data.
+
+        Returns:
+            The flat vector at the end.
+
+        Raises:
+            ShapeError: The vector does not have the right length.
+            UnsupportedError: There are no samples to visit one by one.
+            DivergenceError: The numbers left the finite range.
+        """
+        start = p if type(p) is list else np.asarray(p, float).tolist()
+        if len(start) != self.size:
+            raise self._misfit(p)
+        run, samples, constants = self._loop
+        visited = samples if order is None else [samples[k] for k in order]
+        try:
+            end = run(start, visited, constants, float(learning_rate), int(epochs))
+        except straight.OUTSIDE:
+            raise diverged(learning_rate) from None
+        return end if type(p) is list else np.array(end, self._call.dtype)
+
+    @cached_property
+    def flat(self) -> list[tuple[str, int, int]]:
+        """The entry of a parameter, as (name, row, column), at every place of the flat vector."""
+        found: list[tuple[str, int, int]] = []
+        tape = self._quick.plan.rows
+        for name in sorted(self._pieces, key=lambda name: self._pieces[name][0].start):
+            shape = tape.ops[tape.inputs[name]].shape
+            rows, columns = (extent(size, self._call.sizes) for size in shape)
+            if self._pieces[name][1]:
+                found += [(name, i, j) for j in range(columns) for i in range(rows)]
+            else:
+                found += [(name, i, j) for i in range(rows) for j in range(columns)]
+        return found
+
+    @cached_property
+    def sampled(self) -> list[str]:
+        """The inputs that have samples.
+
+        Raises:
+            UnsupportedError: None has.
+        """
+        plan = self._quick.plan
+        batch = self._quick.wanted.batch
+        found = [name for name in self._data if name in batch]
+        if plan.columns is not None and not batch:
+            tape = plan.columns
+            found = [n for n in self._data if plan.axis in tape.ops[tape.inputs[n]].shape]
+        if not found:
+            raise UnsupportedError(
+                "there are no samples to visit one by one: no input has an axis of samples"
+            )
+        return found
+
+    @cached_property
+    def loop(self) -> descent.Loop:
+        """One update, written out entry by entry."""
+        plan = self._quick.plan
+        tape = plan.recorded(None if plan.batched else plan.axis, spelled=True)
+        return descent.loop_of(tape, self._call.sizes, self.flat, self.sampled)
+
+    @cached_property
+    def _loop(self) -> tuple[Any, list[tuple[float, ...]], list[float]]:
+        """The loop in Python, the samples, and the entries of what is the same for all."""
+        source, namespace = descent.python_source(self.loop, self.flat)
+        # Only source printed from a tape comes here.
+        exec(compile(source, "<symgrad descent>", "exec"), namespace)
+        count = len(self._data[self.sampled[0]])
+        columns = [self._data[name].reshape(count, -1) for name in self.sampled]
+        table = np.concatenate(columns, axis=1).tolist()
+        others = [self._data[name] for name in self._data if name not in self.sampled]
+        constants = [number for array in others for number in array.ravel().tolist()]
+        return namespace["descend"], list(map(tuple, table)), constants
+
+    def __repr__(self) -> str:
+        return f"<function of {self.size} parameters: {listed(self.names)}; {self.form.kind}>"
+
+
+def diverged(learning_rate: float) -> DivergenceError:
+    """Return the error for numbers that left the finite range."""
+    return DivergenceError(
+        f"the numbers left the finite range; a smaller learning rate than {learning_rate} may help"
+    )
+
+
+class ArrayFunction(BoundFunction):
+    """A bound function in NumPy's calls."""
+
+    def _bind(self) -> None:
+        quick, call = self._quick, self._call
+        tape = quick.plan.tape(self.form, call.sizes)
+        space = Workspace(tape, call.sizes, call.dtype, self.names)
+        for name, array in self._data.items():
+            target = laid_over(space.inputs[name], call.shapes[name], name in quick.wanted.batch)
+            target[...] = array
+        self._value: tuple[Any, float] | None = None
+        if VALUE in tape.outputs:
+            self._value = space.number(VALUE)
+        self._pieces = {
+            name: piece_of(space.printer.entries[name], call.shapes[name]) for name in self.names
+        }
+        self._space, self._gradient, self.source = space, space.gradient, space.source
+
+    def __call__(self, p: Any) -> tuple[Any, Any]:
+        """Compute the value and the flat gradient; see `BoundFunction`."""
+        space, value = self._space, self._value
+        parameters = space.parameters
+        if p is not parameters:
+            if len(p) != len(parameters):
+                raise self._misfit(p)
+            parameters[:] = p
+        space.run()
+        return (None if value is None else value[0].item() * value[1]), self._gradient
+
+
+class ScalarFunction(BoundFunction):
+    """A bound function in Python's own floats."""
+
+    def _bind(self) -> None:
+        quick, call = self._quick, self._call
+        code = quick.plan.straight(call.sizes)
+        names = straight.entry_names(code.shapes, call.shapes)
+        printer = straight.Printer(code, names, straight.PYTHON)
+        body = printer.statements()
+        flat = [names[key] for name in self.names for key in entries(code, name)]
+        namespace = straight.namespace(printer)
+        for name, array in self._data.items():
+            pairs = zip(entries(code, name), array.ravel().tolist(), strict=True)
+            namespace.update({names[key]: number for key, number in pairs})
+        lines = [straight.unpacking(flat, "p"), *body]
+        results = result_texts(code, printer, self.names)
+        self.source, self._function = loaded("run", ["p"], lines, results, namespace)
+        self._valued = VALUE in code.outputs
+        self._pieces = self._in_order()
+        self._gradient = np.zeros(len(flat))
+
+    def __call__(self, p: Any) -> tuple[Any, Any]:
+        """Compute the value and the flat gradient; see `BoundFunction`."""
+        kept = type(p) is list
+        if len(p) != self.size:
+            raise self._misfit(p)
+        try:
+            found = self._function(p if kept else p.tolist())
+        except straight.OUTSIDE:
+            return self._in_arrays(p, kept)
+        value, gradient = (found[0], found[1:]) if self._valued else (None, found)
+        if kept:
+            return value, gradient
+        self._gradient[:] = gradient
+        return value, self._gradient
+
+    def _in_arrays(self, p: Any, kept: bool) -> tuple[Any, Any]:
+        """Compute with NumPy, which has inf and nan where Python's math raises."""
+        arrays = self._arrays
+        with np.errstate(all="ignore"):
+            value, gradient = arrays(arrays.pack(self.unpack(np.asarray(p, float))))
+        self._gradient[:] = self.pack_views(arrays.unpack(gradient))
+        return value, self._gradient.tolist() if kept else self._gradient
+
+    def pack_views(self, parts: Mapping[str, Any]) -> Any:
+        """Return the flat vector of arrays by name."""
+        return np.concatenate([parts[name].ravel() for name in self.names])
+
+    @cached_property
+    def _arrays(self) -> ArrayFunction:
+        form = Form(ROWS, "Python's math raised")
+        return ArrayFunction(self._quick, self._call, self._data, form)
+
+
+def bound(quick: Quick, call: Call, data: Mapping[str, Any]) -> BoundFunction:
+    """Bind data: the fast form for such arrays becomes a function of the parameters."""
+    form = quick.form(call)
+    kind = ScalarFunction if form.kind == SCALARS else ArrayFunction
+    return kind(quick, call, data, form)

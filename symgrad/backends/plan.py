@@ -1,0 +1,231 @@
+"""Which form of generated code runs for which sizes, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from symgrad.backends.memory import stages
+from symgrad.errors import UnsupportedError
+from symgrad.graph import Graph
+from symgrad.tape import INPUT, SAMPLES, Tape, recorded
+from symgrad.tape.evaluation import extent
+from symgrad.tape.passes import folded, sunk
+from symgrad.tape.recorder import NATIVE
+from symgrad.tape.scalars import Straight, written_out
+
+#: The forms of generated code.
+SCALARS, COLUMNS, ROWS, LINES = "scalars", "columns", "rows", "lines"
+#: One sample runs in Python's own floats up to this many operations.
+MOST_OPERATIONS = 700
+#: Layers up to this width run with the samples last; wider ones are a matter of BLAS alone.
+NARROW = 32
+#: Above this many samples wide layers run with the samples last, too: in chunks.
+MOST_ROWS = 2048
+
+#: The name of the value among the outputs of a tape; no input can have it.
+VALUE = ""
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of generated code.
+
+    Attributes:
+        kind: `"scalars"`, `"columns"`, `"rows"` or `"lines"`.
+        reason: Why it was chosen.
+    """
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be computed.
+
+    Attributes:
+        graph: The formulas.
+        outputs: The symbols asked for, by the names that results have.
+        trained: The inputs whose gradients are among them.
+        batch: The inputs that have samples on an axis of their own.
+        reduce: How samples are put together.
+    """
+
+    graph: Graph
+    outputs: Mapping[str, Any]
+    trained: tuple[str, ...]
+    batch: tuple[str, ...]
+    reduce: str | None
+
+
+class Plan:
+    """The forms of one compiled function; printing it says which runs when, and why."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+
+    # ------------------------------------------------------------------- tapes
+
+    @property
+    def batched(self) -> bool:
+        """Whether samples lie on an axis of their own."""
+        return bool(self._wanted.batch)
+
+    @cached_property
+    def obstacle(self) -> str:
+        """What keeps the formulas from any fast form; empty where nothing does."""
+        try:
+            self.recorded()
+            return ""
+        except UnsupportedError as error:
+            return str(error)
+        except RecursionError:
+            return "expressions nested too deeply"
+
+    @cached_property
+    def axis(self) -> Any:
+        """The size that counts samples, or None."""
+        if self._wanted.batch:
+            return SAMPLES
+        graph = self._wanted.graph
+        leading = [v.sizes[0] for v in graph.inputs if v.sizes and not v.sizes[0].is_Integer]
+        others = {s for v in graph.inputs for size in v.sizes[1:] for s in size.free_symbols}
+        free = [size for size in leading if size.is_Symbol and size not in others]
+        return max(dict.fromkeys(free), key=leading.count) if free else None
+
+    def recorded(self, last: Any = None, spelled: bool = False) -> Tape:
+        """Record the formulas.
+
+        Args:
+            last: The size that stands last in memory.
+            spelled: Whether sigmoid and softplus stay as they are; NumPy has none.
+        """
+        wanted = self._wanted
+        native = NATIVE if spelled else frozenset()
+        return recorded(
+            wanted.graph, wanted.outputs, wanted.batch, wanted.reduce, last=last, native=native
+        )
+
+    @cached_property
+    def rows(self) -> Tape:
+        """The tape with arrays as they come."""
+        return folded(self.recorded(None))
+
+    @cached_property
+    def columns(self) -> Tape | None:
+        """The tape with the samples last, where there are some and one pass over them does."""
+        if self.axis is None:
+            return None
+        tape = folded(self.recorded(self.axis))
+        spread = [name for name, p in tape.inputs.items() if tape.ops[p].shape[1] == self.axis]
+        if stages(tape) is None or set(spread) & set(self._wanted.trained):
+            return None
+        return tape
+
+    def tape(self, form: Form, sizes: Mapping[Any, int]) -> Tape:
+        """Return the tape that a form of arrays runs."""
+        if form.kind == COLUMNS:
+            assert self.columns is not None
+            return self.columns
+        return sunk(self.rows, sizes)
+
+    def straight(self, sizes: Mapping[Any, int]) -> Straight:
+        """Return the formulas written out entry by entry."""
+        return written_out(sunk(self.recorded(spelled=True), sizes), sizes)
+
+    # ------------------------------------------------------------------- choice
+
+    def width(self, sizes: Mapping[Any, int]) -> int:
+        """Return the largest number of values that one sample has in a layer."""
+        assert self.columns is not None
+        held = (op for op in self.columns.ops if op.shape[1] == self.axis)
+        return max((extent(op.shape[0], sizes) for op in held), default=1)
+
+    def operations(self, sizes: Mapping[Any, int]) -> int:
+        """Estimate how many operations the formulas take, written out."""
+        total = 0
+        for op in self.rows.ops:
+            if op.kind == INPUT:
+                continue
+            rows, columns = (extent(size, sizes) for size in op.shape)
+            inner = 1
+            if op.kind == "matmul":
+                held = self.rows.ops[op.args[0]].shape
+                inner = 2 * extent(held[0 if op.data[0] else 1], sizes)
+            elif op.args:
+                inner = max(
+                    1,
+                    max(_entries(self.rows.ops[a].shape, sizes) for a in op.args)
+                    // max(1, rows * columns),
+                )
+            total += rows * columns * inner
+        return total
+
+    def form(self, sizes: Mapping[Any, int]) -> Form:
+        """Choose the form for sizes.
+
+        Args:
+            sizes: Numbers for the symbolic sizes, by symbol.
+        """
+        if self.obstacle:
+            return Form(LINES, f"line for line: there is no faster form for {self.obstacle}")
+        count = sizes.get(self.axis, 1) if self.axis is not None else 1
+        operations = self.operations(sizes)
+        if self._by_sample():
+            return Form(LINES, "line for line: a result for every sample")
+        arrays = any(value.shape != (1, 1) for value in self._matrices())
+        if count == 1 and operations <= MOST_OPERATIONS and not arrays:
+            return Form(
+                SCALARS,
+                f"about {operations} operations on one sample: Python's own floats are faster "
+                f"than NumPy's calls up to {MOST_OPERATIONS}",
+            )
+        if arrays and not self._wanted.trained:
+            return Form(LINES, "line for line: a value alone, which is an array")
+        if self.axis is None or self.columns is None or arrays:
+            return Form(ROWS, "arrays as they come, results written into buffers")
+        width = self.width(sizes)
+        if width <= NARROW:
+            return Form(
+                COLUMNS,
+                f"layers of up to {width} values: samples last, in chunks that stay in the cache",
+            )
+        if count > MOST_ROWS or self._wanted.batch:
+            return Form(COLUMNS, f"{count} samples, last and in chunks")
+        return Form(ROWS, f"layers of up to {width} values: BLAS decides, arrays as they come")
+
+    def _by_sample(self) -> bool:
+        """Tell whether a result has one part for every sample."""
+        held = (self.rows.ops[value.node].shape for value in self.rows.outputs.values())
+        return any(shape[1] == SAMPLES for shape in held)
+
+    def _matrices(self) -> list[Any]:
+        trained = self._wanted.trained
+        return [v for name, v in self.rows.outputs.items() if name not in trained]
+
+    def __str__(self) -> str:
+        if self.obstacle:
+            return self.form({}).reason
+        sizes = tuple(dict.fromkeys(self._wanted.graph.sizes))
+        if self.axis is None and not sizes:
+            form = self.form({})
+            return f"{form.kind}: {form.reason}"
+        lines = []
+        for count, word in ((1, "one sample"), (100, "100 samples"), (10**6, "a million samples")):
+            known = dict.fromkeys(sizes, count if len(sizes) == 1 else 10)
+            if self.axis is not None:
+                known[self.axis] = count
+            form = self.form(known)
+            lines.append(f"{word}: {form.kind}: {form.reason}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _entries(shape: tuple[Any, Any], sizes: Mapping[Any, int]) -> int:
+    rows, columns = (extent(size, sizes) for size in shape)
+    return rows * columns

@@ -1,0 +1,271 @@
+"""The fast forms of a compiled function at work: for arrays of some shapes, for data given once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.backends import straight
+from symgrad.backends.flat import Entry
+from symgrad.backends.plan import COLUMNS, LINES, ROWS, SCALARS, VALUE, Form, Plan, Wanted
+from symgrad.backends.workspace import Workspace
+from symgrad.tape.scalars import Straight
+
+#: Workspaces of one function that are kept for another call, and shapes that are remembered.
+KEPT, REMEMBERED = 4, 16
+
+
+@dataclass(frozen=True)
+class Call:
+    """What arrays look like.
+
+    Attributes:
+        shapes: The shape of every input's array, by name, in order.
+        sizes: Numbers for the symbolic sizes, the number of samples among them.
+        dtype: The type of numbers to compute with.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    sizes: Mapping[Any, int]
+    dtype: Any
+
+
+class Quick:
+    """The fast forms of one compiled function, made when they are first needed.
+
+    Attributes:
+        wanted: What is computed.
+        plan: Which form runs when.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted, self.plan = wanted, self._plan(wanted)
+        self._runners: dict[Any, Runner | None] = {}
+
+    def _plan(self, wanted: Wanted) -> Plan:
+        return Plan(wanted)
+
+    def form(self, call: Call) -> Form:
+        """Choose the form for arrays."""
+        if call.dtype not in (np.float64, np.float32):
+            return Form(LINES, f"line for line: the numbers are {call.dtype}")
+        form = self.plan.form(call.sizes)
+        if form.kind == SCALARS and call.dtype != np.float64:
+            kind = ROWS if self.plan.columns is None else COLUMNS
+            return Form(kind, "Python's own floats have double precision")
+        return form
+
+    def runner(self, call: Call) -> Runner | None:
+        """Return what computes for such arrays; None where that is the line-for-line form."""
+        key = tuple(call.shapes.items()), tuple(call.sizes.items()), call.dtype
+        if key not in self._runners:
+            while len(self._runners) >= REMEMBERED:
+                self._runners.pop(next(iter(self._runners)))
+            self._runners[key] = self._made(self.form(call), call)
+        return self._runners[key]
+
+    def _made(self, form: Form, call: Call) -> Runner | None:
+        if form.kind == SCALARS:
+            return ScalarRunner(self, call)
+        return None if form.kind == LINES else ArrayRunner(self, form, call)
+
+
+class Runner:
+    """Computes the value and the flat vector of gradients; see `Quick.runner`.
+
+    Attributes:
+        pieces: By parameter: its part of the flat vector, the rows and columns that lie there
+            transposed (None where nothing is), and the shape in which its array came.
+        source: The text that runs.
+    """
+
+    pieces: dict[str, tuple[slice, tuple[int, int] | None, tuple[int, ...]]]
+    source: str
+
+    def __call__(self, arrays: Iterable[Any]) -> tuple[Any, Any] | None:
+        """Compute from arrays in order; None where only the line-for-line form has an answer."""
+        raise NotImplementedError
+
+    def raw(self, arrays: Iterable[Any]) -> tuple[Any, Any] | None:
+        """Compute into arrays that the next call overwrites."""
+        raise NotImplementedError
+
+    def parts(self, flat: Any) -> dict[str, Any]:
+        """Take the flat vector apart: views of it, in the shapes in which the arrays came."""
+        found = {}
+        for name, (part, turned, shape) in self.pieces.items():
+            piece = flat[part]
+            found[name] = (piece.reshape(turned).T if turned else piece).reshape(shape)
+        return found
+
+
+def piece_of(entry: Entry, shape: tuple[int, ...]) -> tuple[Any, Any, tuple[int, ...]]:
+    """Return a runner's record of where a parameter lies."""
+    turned = entry.held if entry.turned and 1 not in entry.held else None
+    return slice(entry.start, entry.start + entry.count), turned, shape
+
+
+class ArrayRunner(Runner):
+    """Computes with NumPy's calls into buffers; re-entrant: every thread has buffers of its own."""
+
+    def __init__(self, quick: Quick, form: Form, call: Call) -> None:
+        self.call, self.batch = call, frozenset(quick.wanted.batch)
+        self.trained = quick.wanted.trained
+        self.tape = quick.plan.tape(form, call.sizes)
+        self._own = self._made()
+        self._free = [self._made()]
+        space = self._own[0]
+        self.source = space.source
+        self.pieces = {
+            name: piece_of(space.printer.entries[name], call.shapes[name]) for name in self.trained
+        }
+        self._views: Any = None
+
+    def _made(self) -> tuple[Workspace, list[Any], Any]:
+        space = Workspace(self.tape, self.call.sizes, self.call.dtype, self.trained)
+        targets = [
+            laid_over(space.inputs[name], shape, name in self.batch)
+            for name, shape in self.call.shapes.items()
+        ]
+        value = space.number(VALUE) if VALUE in self.tape.outputs else None
+        return space, targets, value
+
+    def __call__(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
+        """Compute; a thread that comes meanwhile makes buffers of its own."""
+        try:
+            held = self._free.pop()
+        except IndexError:
+            held = self._made()
+        value, gradient = self._computed(held, arrays)
+        gradient = gradient.copy()
+        if len(self._free) < KEPT:
+            self._free.append(held)
+        return value, gradient
+
+    def raw(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
+        """Compute into arrays that the next call overwrites; one thread at a time."""
+        found: tuple[Any, Any] = self._computed(self._own, arrays)
+        return found
+
+    def _computed(self, held: tuple[Workspace, list[Any], Any], arrays: Iterable[Any]) -> Any:
+        space, targets, value = held
+        for target, array in zip(targets, arrays, strict=True):
+            np.copyto(target, array, casting="same_kind")
+        space.run()
+        number = None if value is None else value[0].item() * value[1]
+        return number, space.gradient
+
+
+def laid_over(matrix: Any, shape: Sequence[int], lifted: bool) -> Any:
+    """Return the view of a tape's matrix that has the shape of a user's array.
+
+    Args:
+        matrix: Rows and columns; of an input with samples, one column for each of them.
+        shape: The shape of the array.
+        lifted: Whether the array has samples on an axis of its own, the first.
+    """
+    full = matrix.T if lifted else matrix
+    if len(shape) == 2:
+        return full
+    if len(shape) == 3:
+        # One sample is a column, or a row.
+        return full[:, :, None] if shape[2] == 1 else full[:, None, :]
+    if len(shape) == 0:
+        return full[0, 0, ...]
+    return full[:, 0] if full.shape[1] == 1 else full[0]
+
+
+class ScalarRunner(Runner):
+    """Computes with Python's own floats."""
+
+    def __init__(self, quick: Quick, call: Call) -> None:
+        code = quick.plan.straight(call.sizes)
+        trained, order = quick.wanted.trained, tuple(call.shapes)
+        self.source, self._function = scalar_function(code, trained, order)
+        self._valued = VALUE in code.outputs
+        self.pieces = {}
+        start = 0
+        for name in trained:
+            rows, columns = code.shapes[name]
+            self.pieces[name] = (slice(start, start + rows * columns), None, call.shapes[name])
+            start += rows * columns
+        self._own = np.zeros(start)
+
+    def __call__(self, arrays: Iterable[Any]) -> tuple[Any, Any] | None:
+        """Compute, unless Python's math raises where NumPy has inf or nan."""
+        found = self._numbers(arrays)
+        return None if found is None else (found[0], np.array(found[1]))
+
+    def raw(self, arrays: Iterable[Any]) -> tuple[Any, Any] | None:
+        """Compute into an array that the next call overwrites."""
+        found = self._numbers(arrays)
+        if found is None:
+            return None
+        self._own[:] = found[1]
+        return found[0], self._own
+
+    def _numbers(self, arrays: Iterable[Any]) -> tuple[Any, Any] | None:
+        try:
+            numbers = self._function(*[array.ravel().tolist() for array in arrays])
+        except straight.OUTSIDE:
+            return None
+        return (numbers[0], numbers[1:]) if self._valued else (None, numbers)
+
+
+def scalar_function(
+    code: Straight, trained: Sequence[str], order: Sequence[str]
+) -> tuple[str, Callable[..., Any]]:
+    """Make the function of flat lists, one for each input, that returns value and gradients.
+
+    Returns:
+        The source and the function.
+    """
+    names = straight.entry_names(code.shapes, order)
+    printer = straight.Printer(code, names, straight.PYTHON)
+    body = printer.statements()
+    arguments = [f"p{k}" for k, _ in enumerate(order)]
+    head = [
+        straight.unpacking([names[key] for key in entries(code, name)], argument)
+        for name, argument in zip(order, arguments, strict=True)
+    ]
+    results = result_texts(code, printer, trained)
+    return loaded("run", arguments, [*head, *body], results, straight.namespace(printer))
+
+
+def result_texts(code: Straight, printer: straight.Printer, trained: Sequence[str]) -> list[str]:
+    """Return the texts of the value, where it is wanted, and of all gradients' entries."""
+    wanted = [name for name in (VALUE, *trained) if name in code.outputs]
+    return [
+        printer.result(entry, code.outputs[name][0])
+        for name in wanted
+        for row in code.outputs[name][1]
+        for entry in row
+    ]
+
+
+def loaded(
+    name: str,
+    arguments: Sequence[str],
+    lines: Sequence[str],
+    results: Sequence[str],
+    namespace: dict[str, Any],
+) -> tuple[str, Callable[..., Any]]:
+    """Make a function of statements and results, which were printed by a Printer."""
+    comma = "," if len(results) == 1 else ""
+    body = [*lines, f"return {', '.join(results)}{comma}"]
+    head = f"def {name}({', '.join(arguments)}):\n"
+    source = head + "".join(f"    {line}\n" for line in body)
+    exec(compile(source, "<symgrad scalars>", "exec"), namespace)
+    return source, namespace[name]
+
+
+def entries(code: Straight, name: str) -> list[tuple[str, int, int]]:
+    """Return the keys of an input's entries, row by row."""
+    rows, columns = code.shapes[name]
+    return [(name, i, j) for i in range(rows) for j in range(columns)]
+
+
+__all__ = ["ArrayRunner", "Call", "Quick", "Runner", "ScalarRunner"]
