@@ -18,8 +18,9 @@ import numpy as np
 
 from symgrad import graph as graphs
 from symgrad import trees
-from symgrad.backends.arguments import FLOAT, Call, Slot, evaluated
+from symgrad.backends.arguments import FLOAT, Call, Slot, evaluated, gathered
 from symgrad.backends.program import Program, program
+from symgrad.backends.targets import compiler
 from symgrad.errors import (
     DataError,
     OptionError,
@@ -36,7 +37,6 @@ from symgrad.graph.layouts import SCALAR, held_shape, layouts
 from symgrad.graph.requirements import requirements
 from symgrad.shapes import Variable, name_of
 
-BACKENDS = ("numpy",)
 REDUCTIONS = ("mean", "sum")
 
 
@@ -87,13 +87,8 @@ class CompiledFunction:
             ShapeError: An array does not have its declared shape.
             DataError: An argument is not made of numbers, or a matrix to invert is singular.
         """
-        if arrays is not None and not isinstance(arrays, Mapping):
-            raise OptionError(
-                "arrays are given by name, f(X=...), or in one mapping, "
-                f"not as {type(arrays).__name__}"
-            )
         plan = self._plan
-        call = Call.of(plan.slots, {**(arrays or {}), **named}, plan.dtype)
+        call = Call.of(plan.slots, gathered(arrays, named), plan.dtype)
         plan.check_sizes(call)
         try:
             return plan.presented(call, self._evaluate(call))
@@ -299,12 +294,13 @@ def compile(
     batch: Iterable[str] = (),
     reduce: str | None = None,
 ) -> CompiledFunction:
-    """Compile a formula, and its gradients, to a NumPy function.
+    """Compile a formula, and its gradients, to a function of arrays.
 
     Args:
         formula: A Formula, the mapping that `gradient` returns, or bare SymPy.
         wrt: Names or symbols whose gradients are wanted; `"parameters"` is all of them.
-        backend: The target; `"numpy"`.
+        backend: The target: `"numpy"`, or `"jax"`, `"torch"` for functions of JAX's arrays and of
+            PyTorch's tensors (each is an extra of that name).
         dtype: Arguments are converted to it; None keeps float32 and float64 as they come.
         batch: Names of inputs whose arrays have the samples on an additional first axis.
         reduce: With `batch`: `"mean"` or `"sum"` over samples; left out, the mean for a loss
@@ -317,7 +313,7 @@ def compile(
 
     Raises:
         OptionError: An unknown name or option.
-        UnsupportedError: An operation that NumPy has no form for; the message names it.
+        UnsupportedError: An operation that the target has no form for; the message names it.
 
     >>> import sympy as sp
     >>> w, x = sp.symbols("w x", real=True)
@@ -325,8 +321,7 @@ def compile(
     >>> f(w=2, x=3)
     (25.0, {'w': 30.0})
     """
-    if backend not in BACKENDS:
-        raise unknown("backend", backend, BACKENDS)
+    finish = compiler(backend)
     if reduce is not None and reduce not in REDUCTIONS:
         raise unknown("reduction", reduce, REDUCTIONS)
     kind = _float_type(dtype)
@@ -353,6 +348,12 @@ def compile(
         reduce=reduce,
         dependent=frozenset(moving),
     )
+    function: CompiledFunction = finish(plan)
+    return function
+
+
+def compiled(plan: _Plan) -> CompiledFunction:
+    """Return the NumPy function of a plan."""
     return CompiledFunction(plan)
 
 
