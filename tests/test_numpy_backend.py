@@ -171,7 +171,7 @@ def test_a_saved_module_is_the_same_function_and_checks_itself(name, tmp_path):
         function = sg.compile(formula, wrt, batch=batch)
         module = runpy.run_path(str(function.save(tmp_path / "module.py")))
         given = {k: a for k, a in samples_of(arrays, batch).items() if k in function.inputs}
-        call = module["over_samples" if batch else function._plan.program.name]
+        call = module["over_samples" if batch else function._recipe.program.name]
         got, wanted = call(*given.values()), function(given)
         if wrt is None:
             got, wanted = [got], [wanted]

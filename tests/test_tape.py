@@ -22,13 +22,15 @@ def nets():
     for orientation in ("rows", "columns"):
         for name in FUNCTIONS:
             yield f"{name} {orientation}", net_loss(orientation, [name, name], "mse")
+        for mixed in (["selu", "silu", "mish", "softsign"], ["gelu", "relu", "selu", "tanh"]):
+            yield f"{' '.join(mixed)} {orientation}", net_loss(orientation, mixed, "mse")
         for loss in LOSSES:
             last = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss)
             yield f"{loss} {orientation}", net_loss(orientation, ["tanh", last], loss)
 
 
 def net_loss(orientation, activations, loss):
-    layers = [sg.Dense(3 - k, name) for k, name in enumerate(activations)]
+    layers = [sg.Dense(max(2, 3 - k), name) for k, name in enumerate(activations)]
     return getattr(sg, loss)(sg.Network(3, layers, orientation=orientation))
 
 
@@ -37,7 +39,10 @@ TEXTS = {
     "regression": ("sum((X @ w + b - y)**2) / n", {"X": ("n", 3), "w": (3,), "b": (), "y": ("n",)}),
     "logistic": ("mean(log(1 + exp(-y * (X @ w))))", {"X": ("n", 3), "w": (3,), "y": ("n",)}),
     "quadratic": ("w @ A @ w + sum(where(w > 0, w, -2*w))", {"A": (3, 3), "w": (3,)}),
-    "softmax": ("-sum(Y * log(softmax(X @ W, axis=1)))", {"X": ("n", 2), "W": (2, 3), "Y": ("n", 3)}),
+    "softmax": (
+        "-sum(Y * log(softmax(X @ W, axis=1)))",
+        {"X": ("n", 2), "W": (2, 3), "Y": ("n", 3)},
+    ),
     "maxima": ("sum(maximum(X @ w, 0.3) * minimum(X @ w, 0.5))", {"X": ("n", 3), "w": (3,)}),
     "trace": ("trace(A.T @ B @ A)", {"A": (3, 2), "B": (3, 3)}),
     "quotient": ("sum(X @ w) / (1 + sum(w**2))", {"X": ("n", 3), "w": (3,)}),
@@ -53,7 +58,7 @@ class Case:
         self.gradient = sg.gradient(self.formula, wrt)
         self.wrt = list(self.gradient)
         self.function = compile_unchecked(self.formula, self.wrt, batch=self.batch)
-        plan = self.function._plan
+        plan = self.function._recipe
         self.graph = plan.graph
         random = np.random.default_rng(7)
         self.sizes = dict.fromkeys(self.graph.sizes, samples) | {SAMPLES: samples}
@@ -80,7 +85,7 @@ class Case:
         """The result of the line-for-line function."""
         from symgrad.backends.arguments import Call
 
-        plan = self.function._plan
+        plan = self.function._recipe
         call = Call.of(plan.slots, self.arrays, None)
         return plan.presented(call, self.function._evaluate(call))
 
@@ -102,12 +107,13 @@ class Case:
             assert np.max(np.abs(got - wanted)) <= 1e-12 * scale, name
 
 
-def case_of(name):
+def case_of(name, samples=5):
     if name in NETS:
         batch = ["x", "y"] if name.endswith("columns") else []
-        return Case(NETS[name], None, batch)
+        return Case(NETS[name], None, batch, samples)
     text, shapes = TEXTS[name]
-    return Case(sg.parse(text, shapes), [n for n in shapes if n in ("w", "W", "b", "A", "B")])
+    wrt = [key for key in shapes if key in ("w", "W", "b", "A", "B")]
+    return Case(sg.parse(text, shapes), wrt, samples=samples)
 
 
 @pytest.mark.parametrize("name", [*NETS, *TEXTS])

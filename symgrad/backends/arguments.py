@@ -61,7 +61,8 @@ class Slot:
             return array[..., None]
         if self.stacked and self.lead and not wanted:
             return array[:, None, None]
-        return array if wanted or self.lead else array[()]
+        scalar = not wanted and not self.lead and isinstance(array, np.ndarray)
+        return array[()] if scalar else array
 
     def check_expressions(self, array: Any, sizes: Mapping[str, int]) -> None:
         """Check sizes that are expressions, when all names in them are known."""
@@ -115,24 +116,29 @@ class Call:
     @staticmethod
     def of(slots: Mapping[str, Slot], given: Mapping[Any, Any], dtype: Any) -> Call:
         """Check names, numbers and shapes."""
-        given = {name if isinstance(name, str) else name_of(name): a for name, a in given.items()}
-        _check_names(slots, given)
-        sizes: dict[str, int] = {}
+        given = by_name(slots, given)
         arrays = {name: numbers(name, given[name], dtype) for name in slots}
+        kinds = {array.dtype for array in arrays.values()} or {FLOAT}
+        kind = kinds.pop() if len(kinds) == 1 else np.result_type(*kinds)
+        call = Call.fitted(slots, arrays, kind)
+        check_values(slots, arrays)
+        return call
+
+    @staticmethod
+    def fitted(slots: Mapping[str, Slot], arrays: Mapping[str, Any], dtype: Any) -> Call:
+        """Check shapes, of arrays of any kind: values are not looked at."""
+        sizes: dict[str, int] = {}
         arguments = tuple(slot.fitted(arrays[name], sizes) for name, slot in slots.items())
         for name, slot in slots.items():
             slot.check_expressions(arrays[name], sizes)
-        counts = {name: len(arrays[name]) for name, slot in slots.items() if slot.lead}
+        counts = {name: arrays[name].shape[0] for name, slot in slots.items() if slot.lead}
         if 0 in counts.values() or 0 in sizes.values():
             raise _empty(arrays, slots)
-        check_values(slots, arrays)
         if len(set(counts.values())) > 1:
             said = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
             raise ShapeError(f"the numbers of samples differ: {said}")
-        shapes = {name: array.shape for name, array in arrays.items()}
-        kinds = {array.dtype for array in arrays.values()} or {FLOAT}
-        kind = kinds.pop() if len(kinds) == 1 else np.result_type(*kinds)
-        return Call(arguments, arrays, shapes, sizes, next(iter(counts.values()), 0), kind)
+        shapes = {name: tuple(array.shape) for name, array in arrays.items()}
+        return Call(arguments, arrays, shapes, sizes, next(iter(counts.values()), 0), dtype)
 
     def as_given(self, key: str, value: Any) -> Any:
         """Give a gradient the shape in which its variable's array came."""
@@ -154,20 +160,24 @@ def is_checked(variable: Variable) -> bool:
 
 
 def check_values(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -> None:
-    """Check that arrays hold what is declared of them, where the formula makes use of that.
+    """Check what formulas were simplified with, in the arrays that are there.
 
     Raises:
-        DataError: Probabilities out of range, or that do not sum to one.
-        AssumptionError: An array is not what it is declared to be.
+        DataError, AssumptionError: An array is not what it is declared to be.
     """
-    _check_distributions(slots, arrays)
-    for name, slot in slots.items():
+    known = {name: slot for name, slot in slots.items() if name in arrays}
+    _check_distributions(known, arrays)
+    for group in sums_of_scalars(slot.variable for slot in slots.values()):
+        if all(v.name in arrays for v in group):
+            said = " + ".join(f"`{v.name}`" for v in group)
+            _check_sums(said, sum(arrays[v.name] for v in group))
+    for name, slot in known.items():
         for word in slot.facts:
             check_fact(name, word, arrays[name])
 
 
 def _check_distributions(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -> None:
-    """Check what formulas were simplified with: rows of targets that sum to one."""
+    """Check the targets of losses: rows that sum to one, probabilities."""
     for name, slot in slots.items():
         axis = sum_axis(slot.variable)
         if axis is not None or "in [0,1]" in slot.variable.assumptions:
@@ -184,9 +194,6 @@ def _check_distributions(slots: Mapping[str, Slot], arrays: Mapping[str, Any]) -
             column = axis == 0 and rank == 2
             what = "rows" if axis == 1 else "entries"
             _check_sums(f"the {what} of `{name}`", given.sum(axis=-2 if column else -1))
-    for group in sums_of_scalars(slot.variable for slot in slots.values()):
-        said = " + ".join(f"`{v.name}`" for v in group)
-        _check_sums(said, sum(arrays[v.name] for v in group))
 
 
 #: How far a matrix may be from its transpose, or Q'Q from I, beside its largest entry.
@@ -252,7 +259,7 @@ def _empty(arrays: Mapping[str, Any], slots: Mapping[str, Slot]) -> DataError:
 
     A size that has a name is declared positive: formulas divide by it.
     """
-    name = next(name for name in slots if arrays[name].size == 0)
+    name = next(name for name in slots if 0 in arrays[name].shape)
     slot, shape = slots[name], arrays[name].shape
     lacks = "has no samples" if shape[0] == 0 else "is empty"
     wanted = (*(["samples"] * slot.lead), *slot.variable.shape)
@@ -262,7 +269,26 @@ def _empty(arrays: Mapping[str, Any], slots: Mapping[str, Slot]) -> DataError:
     )
 
 
-def _check_names(slots: Iterable[str], given: Mapping[str, Any]) -> None:
+def gathered(arrays: Any, named: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return the arguments of a call, which come by name or in one mapping.
+
+    Raises:
+        OptionError: They come otherwise.
+    """
+    if arrays is not None and not isinstance(arrays, Mapping):
+        raise OptionError(
+            f"arrays are given by name, f(X=...), or in one mapping, not as {type(arrays).__name__}"
+        )
+    return {**(arrays or {}), **named}
+
+
+def by_name(slots: Iterable[str], given: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return arguments by the names of their symbols.
+
+    Raises:
+        OptionError: One is missing, or not known.
+    """
+    given = {name if isinstance(name, str) else name_of(name): a for name, a in given.items()}
     names = list(slots)
     for name in given:
         if name not in names:
@@ -270,6 +296,7 @@ def _check_names(slots: Iterable[str], given: Mapping[str, Any]) -> None:
     missing = [name for name in names if name not in given]
     if missing:
         raise OptionError(f"missing {listed(missing)}; the function takes {listed(names, 40)}")
+    return given
 
 
 def numbers(name: str, value: Any, dtype: Any) -> Any:

@@ -25,7 +25,7 @@ from symgrad.backends.memory import (
     spread,
     stages,
 )
-from symgrad.tape import INPUT, LOGICAL, MATMUL, NUMBER, SLICE, TRANSPOSE, Op, Tape
+from symgrad.tape import BROADCAST, INPUT, LOGICAL, MATMUL, NUMBER, SLICE, TRANSPOSE, Op, Tape
 from symgrad.tape.evaluation import UFUNCS, extent, number_at
 
 #: np.dot clears its result first: above this many entries np.matmul is faster.
@@ -87,7 +87,9 @@ class Printer:
         self.negated = {p for a in self.affines if a.negative for p in self._signed(a)}
         self.hints = self._hints()
         fixed = {*self.slots.places, *self.aug, *self.negated, *self.products}
-        self.buffers, self.all_buffers = assigned(tape, dict.fromkeys(fixed), self.hints)
+        self.buffers, self.all_buffers = assigned(
+            tape, self.stage, dict.fromkeys(fixed), self.hints
+        )
         self.names: dict[str, tuple[Any, ...]] = {}
         self.now = BEFORE
 
@@ -247,8 +249,24 @@ class Printer:
         return [f"{name}({left}, {right}, {self.operand(place)})"]
 
     def _inner(self, place: int, op: Op) -> list[str]:
+        if not all(map(self._in_one_row, op.args)):
+            left, right = map(self.operand, op.args)
+            call = f'{self.function("einsum")}("ij,ij->", {left}, {right}'
+            return [f"{call}, out={self.operand(place, 's')})"]
         left, right = (self.operand(arg, "r") for arg in op.args)
         return [f"{self.function('dot')}({left}, {right}, {self.operand(place, 's')})"]
+
+    def _in_one_row(self, place: int) -> bool:
+        """Tell whether the entries of an array lie one after the other, so that a view shows it."""
+        op = self.tape.ops[place]
+        if op.kind in VIEWS or (op.kind == BROADCAST and place not in self.buffers):
+            return False
+        if op.kind != INPUT:
+            return True
+        entry = self.entries.get(op.data[0])
+        if entry is not None:
+            return not entry.turned or 1 in entry.held
+        return self.longest is self.sizes or not spread(op, self.tape.axis) or op.shape[0] == 1
 
     def _sum(self, place: int, op: Op) -> list[str]:
         """Print a sum as a product with ones: BLAS is faster than np.add.reduce."""
@@ -258,6 +276,9 @@ class Printer:
             total = f"{self.operand(arg)}.sum({op.data}, keepdims=True)"
             return [f"{self.function('copyto')}({self.operand(place)}, {total})"]
         dot, out = self.function("dot"), self.operand(place)
+        if op.data is None and not self._in_one_row(arg):
+            call = f'{self.function("einsum")}("ij->", {self.operand(arg)}'
+            return [f"{call}, out={self.operand(place, 's')})"]
         if op.data is None:
             ones = self.named(f"ones{arg}", "ones", held, True)
             return [f"{dot}({self.operand(arg, 'r')}, {ones}, {self.operand(place, 's')})"]

@@ -12,10 +12,11 @@ import ctypes
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +24,37 @@ import numpy as np
 import sympy as sp
 
 from symgrad.backends import c_functions
+from symgrad.backends.descent import updates
+from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel
+from symgrad.backends.native import Engine, NativeFunction, NativeQuick, looped, open_call
+from symgrad.backends.recipe import Recipe
+from symgrad.backends.runners import Call
 from symgrad.backends.source import identifiers
 from symgrad.backends.straight import ATOM, COMMON, Language, Printer, entry_names
-from symgrad.errors import UnsupportedError
+from symgrad.errors import OptionError, UnsupportedError
+from symgrad.files import write
 from symgrad.tape.scalars import EXPRESSION, RATE, Straight
 
+#: The name of the function, where none is given.
+NAME = "value_and_gradients"
 #: Fewer samples than this are run over one by one.
 FEWEST_LANES = 16
 #: Above this many operations a loop is left to the compiler as it is.
 MOST_LANES = 700
 
-_KEYWORDS = """
+_KEYWORDS = tuple(
+    re.findall(
+        r"\w+",
+        """
 auto break case char const continue default do double else enum extern float for goto if inline int
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
-volatile while real n s k epoch epochs order learning_rate value size_t
-""".split()
+volatile while real n s k epoch epochs order learning_rate value samples
+size_t
+""",
+    )
+)
+_LEARNING_RATE = sp.Symbol("learning_rate")
 #: Our names of functions in C, where a tape's differ.
 _NAMES = {
     **{"ceil": "ceiling", "arcsin": "asin", "arccos": "acos"},
@@ -156,7 +172,7 @@ class Writer:
                 if op.kind == "input" and op.data[0] == EXPRESSION and op.data not in self.names:
                     name = f"e{sum(key[0] == EXPRESSION for key in self.names)}"
                     self.names[op.data] = name
-                    known = {self.kernel.axis: sp.Symbol("n"), RATE: sp.Symbol("learning_rate")}
+                    known = {self.kernel.axis: sp.Symbol("samples"), RATE: _LEARNING_RATE}
                     text = sp.ccode(op.data[1].xreplace(known))
                     lines.append(f"const real {name} = (real)({text});")
         return lines
@@ -202,6 +218,8 @@ class Writer:
             if name not in kernel.sampled
             for line in self.load(name, argument)
         ]
+        if kernel.axis is not None:
+            lines.append("const real samples = (real)n;")
         codes = [kernel.after] if kernel.body is None else [kernel.body, kernel.after]
         lines += self.expressions(codes)
         if kernel.body is not None:
@@ -251,8 +269,6 @@ class DescentWriter(Writer):
 
     def function_of(self, loop: Any, flat: Sequence[tuple[str, int, int]]) -> str:
         """Return the whole loop: one update of all parameters at every sample."""
-        from symgrad.backends.descent import updates
-
         kernel, trained = self.kernel, set(self.kernel.trained)
         lines = [
             line
@@ -344,6 +360,101 @@ def _described(writer: Writer) -> list[str]:
         lines.append("     value: one number")
     lines += [f"     {c}: as {writer.arguments[key]}" for key, c in writer.results.items()]
     return ["\n".join(lines) + " */"]
+
+
+# -------------------------------------------------------------------- functions
+
+
+class CEngine(Engine):
+    """A kernel compiled by the system's C compiler, called through ctypes."""
+
+    def __init__(self, kernel: Kernel, dtype: Any, loop: Any, flat: Any) -> None:
+        self.kernel, self.dtype = kernel, np.dtype(dtype)
+        self.source = source_text(kernel, dtype, NAME, loop, flat)
+        self._library = library(self.source)
+        self._call = getattr(self._library, f"{NAME}_call")
+        self._call.argtypes, self._call.restype = [ctypes.c_void_p], None
+
+    def caller(
+        self, count: int, inputs: Mapping[str, Any], value: Any, gradients: Mapping[str, Any]
+    ) -> Callable[[], None]:
+        """Return a function that computes from arrays into arrays; see `Engine`."""
+        size = ctypes.c_size_t(count)
+        arrays = [inputs[name] for name in self.kernel.shapes]
+        arrays += [value] * self.kernel.valued
+        arrays += [gradients[name] for name in self.kernel.trained]
+        pointers = [array.ctypes.data for array in arrays]
+        if self.kernel.axis is not None:
+            pointers.insert(0, ctypes.addressof(size))
+        table = (ctypes.c_void_p * len(pointers))(*pointers)
+        made = functools.partial(self._call, ctypes.c_void_p(ctypes.addressof(table)))
+        # What the table points to must live as long as the function.
+        made.kept = (size, table, arrays)  # type: ignore[attr-defined]
+        return made
+
+    def descend(
+        self, count: int, inputs: Mapping[str, Any], learning_rate: float, epochs: int, order: Any
+    ) -> None:
+        """Move the parameters among the inputs, in place, sample by sample."""
+        run = getattr(self._library, f"{NAME}_descend")
+        kernel = self.kernel
+        names = [name for name in kernel.shapes if name not in kernel.trained]
+        pointers = [ctypes.c_void_p(inputs[name].ctypes.data) for name in [*names, *kernel.trained]]
+        number = ctypes.c_float if self.dtype == np.float32 else ctypes.c_double
+        places = None if order is None else ctypes.c_void_p(order.ctypes.data)
+        run.restype = None
+        run(
+            ctypes.c_size_t(count),
+            *pointers,
+            number(learning_rate),
+            ctypes.c_size_t(epochs),
+            places,
+        )
+
+
+class CFunction(NativeFunction):
+    """A function of NumPy arrays, computed by C."""
+
+    target = "c"
+
+    def _compile(self, quick: NativeQuick, kernel: Kernel, call: Call) -> Engine:
+        loop, flat = looped(quick, kernel, call)
+        return CEngine(kernel, call.dtype, loop, flat)
+
+    @property
+    def source(self) -> str:
+        """The C source, of the function and of its loop of per-sample descent.
+
+        Raises:
+            UnsupportedError: A size of a layer is open: it is known when the function is called.
+        """
+        return self._texts(NAME)[0]
+
+    def _texts(self, name: str) -> tuple[str, str]:
+        call = open_call(self._quick, self._recipe)
+        kernel = self._quick.kernel(call.sizes)
+        loop, flat = looped(self._quick, kernel, call)
+        source = source_text(kernel, call.dtype, name, loop, flat)
+        return source, header_text(kernel, call.dtype, name, loop is not None)
+
+    def save(self, path: str | Path) -> Path:
+        """Write `name.c` and `name.h`: C99 that needs nothing but the C library.
+
+        Raises:
+            UnsupportedError: The formulas have no form in C; the message says why.
+        """
+        path = Path(path)
+        if path.suffix != ".c":
+            raise OptionError(f"a C source is saved as name.c, not as {path.name}")
+        name = identifiers([path.stem], reserved=_KEYWORDS)[path.stem]
+        source, header = self._texts(name)
+        write(path.with_suffix(".h"), header)
+        return write(path, source)
+
+
+def compiled(recipe: Recipe) -> CompiledFunction:
+    """Compile for C; see `symgrad.backends.targets`."""
+    return CFunction(recipe)
 
 
 # ---------------------------------------------------------------------- loading

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,12 +59,16 @@ def stages(tape: Tape) -> list[str] | None:
     return found
 
 
-def last_uses(tape: Tape) -> dict[int, int]:
-    """Return for every place the last one that reads it; what is asked for is read at the end."""
+def last_uses(tape: Tape, stage: Sequence[str]) -> dict[int, int]:
+    """Return for every place the last one that reads it; what is asked for is read at the end.
+
+    So is what one stage leaves to another: it is there for every chunk of samples.
+    """
     found: dict[int, int] = {}
     for place, op in enumerate(tape.ops):
         for arg in op.args:
-            found[arg] = place
+            crossing = stage[arg] == BEFORE and stage[place] != BEFORE
+            found[arg] = len(tape.ops) if crossing else max(place, found.get(arg, 0))
     for place in range(len(tape.ops) - 1, -1, -1):
         # A view lives in what it is a view of.
         if tape.ops[place].kind in VIEWS and place in found:
@@ -116,19 +120,20 @@ class Pool:
 
 
 def assigned(
-    tape: Tape, fixed: Mapping[int, Any], hints: Mapping[int, int]
+    tape: Tape, stage: Sequence[str], fixed: Mapping[int, Any], hints: Mapping[int, int]
 ) -> tuple[dict[int, Buffer], list[Buffer]]:
     """Give every computed place a buffer, reusing those of values that nobody reads any more.
 
     Args:
         tape: The tape.
+        stage: When each operation runs.
         fixed: Places that have their memory already: inputs, totals, results.
         hints: Places whose value may be written where another, of `fixed`, will be.
 
     Returns:
         The buffer of every place, and all buffers.
     """
-    last = last_uses(tape)
+    last = last_uses(tape, stage)
     pool = Pool()
     held: dict[int, Buffer] = {}
     for place, op in enumerate(tape.ops):

@@ -1,499 +1,30 @@
-"""The NumPy backend: definition i of the graph is statement i of the function.
+"""Compiling: formulas and their gradients become functions of NumPy arrays.
 
-`compile` returns a `CompiledFunction` that checks what it is given and calls
-the generated function, whose source can be read (`.source`) and saved as a
-module that needs NumPy alone (`.save`).
+Definition i of the graph is statement i of the line-for-line form, which is the one that is
+saved and shown; what runs is the fastest form for the sizes that the arrays have.
 """
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from symgrad import graph as graphs
 from symgrad import trees
-from symgrad.backends import runners as quick
-from symgrad.backends.arguments import (
-    FLOAT,
-    Call,
-    Slot,
-    check_values,
-    evaluated,
-    is_checked,
-    numbers,
-)
-from symgrad.backends.bound import BoundFunction, bound
-from symgrad.backends.plan import LINES, VALUE, Plan, Wanted
+from symgrad.backends.function import CompiledFunction
 from symgrad.backends.program import Program, program
-from symgrad.backends.runners import REMEMBERED, Quick, Runner
-from symgrad.errors import (
-    DataError,
-    OptionError,
-    ShapeError,
-    UnsupportedError,
-    checks_options,
-    listed,
-    unknown,
-)
-from symgrad.files import write
+from symgrad.backends.recipe import Recipe
+from symgrad.backends.targets import compiler
+from symgrad.errors import OptionError, checks_options, listed, unknown
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
 from symgrad.graph import Graph
-from symgrad.graph.layouts import SCALAR, held_shape, layouts
-from symgrad.graph.requirements import requirements
 from symgrad.shapes import Variable, name_of
-from symgrad.tape import SAMPLES
 
-BACKENDS = ("numpy",)
 REDUCTIONS = ("mean", "sum")
-
-
-# --------------------------------------------------------------- calling it
-
-
-class CompiledFunction:
-    """A generated NumPy function that checks its arguments.
-
-    Call it with arrays by name, or with one mapping (for names that are not Python
-    identifiers). Every array has the declared shape; sizes that are names are taken from
-    the arrays and must agree. For an (n, 1) or (1, n) input a 1-D array is taken too.
-    Results never share memory with arguments or with each other.
-    """
-
-    def __init__(self, plan: _Plan) -> None:
-        self._plan = plan
-        self._function = _loaded(plan.program)
-        self._names = tuple(v.name for v in plan.graph.inputs)
-        self._known: dict[Any, tuple[Runner, quick.Call]] = {}
-
-    @cached_property
-    def _quick(self) -> Quick:
-        """The fast forms of the same formulas."""
-        plan = self._plan
-        names = (VALUE, *plan.keys) if plan.valued else plan.keys
-        outputs = dict(zip(names, plan.outputs, strict=True))
-        return Quick(Wanted(plan.graph, outputs, plan.keys, plan.batch, plan.reduce))
-
-    @property
-    def plan(self) -> Plan:
-        """Which form runs for which sizes, and why; to be printed."""
-        return self._quick.plan
-
-    @property
-    def source(self) -> str:
-        """The line-for-line form with the helper functions that it calls: a module's text."""
-        return f"import numpy as np\n\n\n{self._plan.program.module}"
-
-    @property
-    def listing(self) -> str:
-        """The line-for-line form: definition i of the graph is statement i."""
-        return self._plan.program.source
-
-    @property
-    def inputs(self) -> dict[str, Variable]:
-        """The declared inputs by name."""
-        return {v.name: v for v in self._plan.graph.inputs}
-
-    @property
-    def results(self) -> tuple[str, ...]:
-        """The names of the value and of the gradients that a call returns."""
-        return tuple(map(name_of, self._plan.outputs))
-
-    def __repr__(self) -> str:
-        return f"<compiled {', '.join(self.results)} of {listed(self.inputs)}>"
-
-    def __call__(self, arrays: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
-        """Evaluate.
-
-        Raises:
-            OptionError: An argument is missing or unknown.
-            ShapeError: An array does not have its declared shape.
-            DataError: An argument is not made of numbers, or a matrix to invert is singular.
-        """
-        if arrays is not None and not isinstance(arrays, Mapping):
-            raise OptionError(
-                "arrays are given by name, f(X=...), or in one mapping, "
-                f"not as {type(arrays).__name__}"
-            )
-        plan = self._plan
-        given = named if arrays is None else {**arrays, **named}
-        found = self._remembered(given)
-        if found is not None:
-            return found
-        call = Call.of(plan.slots, given, plan.dtype)
-        plan.check_sizes(call)
-        found = self._quickly(call)
-        if found is not None:
-            return found
-        try:
-            return plan.presented(call, self._evaluate(call))
-        except np.linalg.LinAlgError as error:
-            raise DataError(
-                "a matrix is singular at these values, and the formula needs its inverse "
-                "(so does the derivative of a determinant)"
-            ) from error
-
-    def _remembered(self, given: Mapping[Any, Any]) -> Any:
-        """Compute for arrays of shapes and types that were checked before; else return None."""
-        try:
-            arrays = [given[name] for name in self._names]
-        except KeyError:
-            return None
-        if len(arrays) != len(given):
-            return None
-        for array in arrays:
-            if type(array) is not np.ndarray:
-                return None
-        known = self._known.get(tuple([(array.shape, array.dtype) for array in arrays]))
-        if known is None:
-            return None
-        if self._plan.checked:
-            check_values(self._plan.slots, given)
-        return self._finished(known[0], known[1], arrays)
-
-    def _quickly(self, call: Call) -> Any:
-        """Compute with the fast form that the plan has for such arrays; None where it has none."""
-        seen = self._plan.seen(call)
-        runner = self._quick.runner(seen)
-        if runner is None:
-            return None
-        while len(self._known) >= REMEMBERED:
-            self._known.pop(next(iter(self._known)))
-        arrays = list(call.arrays.values())
-        self._known[tuple([(array.shape, array.dtype) for array in arrays])] = runner, seen
-        return self._finished(runner, seen, arrays)
-
-    def _finished(self, runner: Runner, seen: quick.Call, arrays: list[Any]) -> Any:
-        found = runner(arrays)
-        if found is None:
-            return None
-        plan = self._plan
-        value, flat = found
-        if value is not None and seen.dtype != FLOAT:
-            value = seen.dtype.type(value)
-        if not plan.keys:
-            return value
-        gradients = runner.parts(flat)
-        for key in plan.scalars:
-            gradients[key] = gradients[key].item() if seen.dtype == FLOAT else gradients[key][()]
-        if plan.single:
-            return gradients[plan.keys[0]]
-        return (value, gradients) if plan.valued else gradients
-
-    def raw(self, *arrays: Any) -> tuple[Any, ...]:
-        """Compute without checks, from arrays in the order of `inputs`, into the same results.
-
-        For loops. The arrays are NumPy's, of the declared shapes and of one type, float64 or
-        float32. The gradients that are returned are overwritten by the next call of `raw`, which
-        is not for two threads at a time.
-
-        Returns:
-            The value, where there is one, and the gradients in the order of `results`.
-
-        >>> import sympy as sp
-        >>> w, x = sp.symbols("w x", real=True)
-        >>> f = compile((w * x - 1) ** 2, wrt=["w"])
-        >>> f.raw(*map(np.array, (2.0, 3.0)))
-        (25.0, array(30.))
-        """
-        runner = self._raw_runner(arrays)
-        found = None if runner is None else runner.raw(arrays)
-        if found is None:
-            result = self(dict(zip(self._names, arrays, strict=True)))
-            return self._in_order(result)
-        value, flat = found
-        gradients = runner.parts(flat).values()  # type: ignore[union-attr]
-        return (value, *gradients) if self._plan.valued else tuple(gradients)
-
-    def _in_order(self, result: Any) -> tuple[Any, ...]:
-        plan = self._plan
-        if not plan.keys or plan.single:
-            return (result,)
-        value, gradients = result if plan.valued else (None, result)
-        return (value, *gradients.values()) if plan.valued else tuple(gradients.values())
-
-    def _raw_runner(self, arrays: tuple[Any, ...]) -> Runner | None:
-        key = tuple([(array.shape, array.dtype) for array in arrays])
-        known = self._known.get(key)
-        if known is None:
-            self(dict(zip(self._names, arrays, strict=True)))
-            known = self._known.get(key)
-        return None if known is None else known[0]
-
-    def bind(self, arrays: Mapping[str, Any] | None = None, /, **named: Any) -> BoundFunction:
-        """Give the data once, and get a function of the parameters alone, for loops.
-
-        Args:
-            arrays: The inputs that are not differentiated by, and, where a shape does not follow
-                from these, example values of the others.
-            **named: The same, by name.
-
-        Returns:
-            A function f: `value, gradient = f(p)` for a flat vector p. The data is copied.
-
-        Raises:
-            OptionError: An input is missing or unknown, or nothing is differentiated by.
-            ShapeError: An array does not have its declared shape.
-            UnsupportedError: The formulas run line for line alone; see `plan`.
-
-        >>> import symgrad as sg
-        >>> f = compile(sg.mse(sg.Network(1, [sg.Dense(1)])), wrt="parameters")
-        >>> call = f.bind(X=np.array([[1.0], [2.0]]), Y=np.array([[2.0], [4.0]]))
-        >>> value, gradient = call(call.pack({"W1": [[1.0]], "b1": [0.0]}))
-        >>> value, call.unpack(gradient)["b1"]
-        (2.5, array([-3.]))
-        """
-        plan = self._plan
-        given = {**(arrays or {}), **named}
-        if not plan.keys:
-            raise OptionError("nothing is differentiated by: compile with wrt to bind the data")
-        sizes = {str(s): n for s, n in plan.sizes_of(given).items()}
-        stand_ins = {
-            key: np.zeros([evaluated(size, sizes) for size in plan.slots[key].sizes])
-            for key in plan.keys
-            if key not in given
-        }
-        call = Call.of(plan.slots, {**given, **stand_ins}, plan.dtype)
-        plan.check_sizes(call)
-        seen = plan.seen(call)
-        if self._quick.form(seen).kind == LINES:
-            raise UnsupportedError(f"no form that binds data: {self._quick.form(seen).reason}")
-        data = {name: array for name, array in call.arrays.items() if name not in plan.keys}
-        return bound(self._quick, seen, data)
-
-    def _evaluate(self, call: Call) -> list[Any]:
-        if self._plan.program.form == "looped":
-            return _looped(self._plan, self._function, call)
-        return _as_list(self._function(*call.arguments), self._plan)
-
-    def save(self, path: str | Path) -> Path:
-        """Write a module that imports only NumPy and checks its gradients when run.
-
-        Raises:
-            UnsupportedError: The function runs over samples in a loop.
-        """
-        from symgrad.backends.module import text_of
-
-        return write(path, text_of(self._plan))
-
-
-def _as_list(result: Any, plan: _Plan) -> list[Any]:
-    return list(result) if len(plan.outputs) > 1 else [result]
-
-
-def _loaded(made: Program) -> Callable[..., Any]:
-    """Load generated source; `linecache` lets tracebacks show its lines."""
-    text = f"import numpy as np\n\n\n{made.module}"
-    filename = f"<symgrad {made.name} {abs(hash(text)):x}>"
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    namespace: dict[str, Any] = {"np": np}
-    # Only source printed by an Emitter comes here, with identifiers of its own choosing.
-    exec(compile_source(text, filename), namespace)
-    return namespace[made.name]  # type: ignore[no-any-return]
-
-
-def compile_source(text: str, filename: str) -> Any:
-    """Compile generated source; Python's `compile`, which this module's verb shadows."""
-    import builtins
-
-    return builtins.compile(text, filename, "exec")
-
-
-def _looped(plan: _Plan, function: Callable[..., Any], call: Call) -> list[Any]:
-    """Evaluate sample by sample and stack the results."""
-    rows = []
-    for k in range(call.samples):
-        arguments = [
-            value[k] if name in plan.batch else value
-            for name, value in zip(plan.program.arguments, call.arguments, strict=True)
-        ]
-        rows.append(_as_list(function(*arguments), plan))
-    return [np.stack([np.asarray(row[j]) for row in rows]) for j in range(len(plan.outputs))]
-
-
-#: Words that are used in gradients, and words that are used in values, too.
-TIED = ("symmetric", "positive definite", "orthogonal")
-RANGES = ("positive", "in (0,1)", "integer")
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What a compiled function needs to know to take arguments and give results.
-
-    Attributes:
-        outputs: Symbols: the value first, where it is wanted, then gradients.
-        keys: The names under which gradients are given, in the order of `outputs`.
-        valued: Whether the first output is the value.
-        reduce: How samples are put together, or None for a result per sample.
-        dependent: The outputs that depend on an input with samples.
-    """
-
-    graph: Graph
-    program: Program
-    outputs: tuple[Any, ...]
-    keys: tuple[str, ...]
-    valued: bool
-    single: bool
-    dtype: Any
-    batch: tuple[str, ...]
-    reduce: str | None
-    dependent: frozenset[Any]
-
-    @cached_property
-    def layouts(self) -> dict[Any, str]:
-        """How the outputs are held."""
-        held = layouts(self.graph)
-        return {symbol: held[symbol] for symbol in self.outputs}
-
-    @cached_property
-    def slots(self) -> dict[str, Slot]:
-        """What every input must look like."""
-        form = self.program.form
-        return {
-            v.name: Slot.of(v, v.name in self.batch, form, self._facts(v))
-            for v in self.graph.inputs
-        }
-
-    def _facts(self, variable: Variable) -> list[str]:
-        """Return what the formula uses of a variable: its arrays are checked for that."""
-        tied = {name for label in self.graph.labels.values() for name in label.tied}
-        wanted = [*TIED * (variable.name in tied), *RANGES]
-        return [word for word in variable.assumptions if word in wanted]
-
-    @cached_property
-    def scalars(self) -> tuple[str, ...]:
-        """The names whose gradients are numbers."""
-        lead = {name: self.slots[name].lead for name in self.keys if name in self.slots}
-        return tuple(key for key in self.keys if not self.slots[key].sizes and not lead.get(key))
-
-    @cached_property
-    def checked(self) -> bool:
-        """Whether the values of arrays are checked, not only their shapes."""
-        return any(slot.facts or is_checked(slot.variable) for slot in self.slots.values())
-
-    def seen(self, call: Call) -> quick.Call:
-        """Return what the fast forms need to know of arrays."""
-        sizes: dict[Any, int] = {s: call.sizes[str(s)] for s in self.graph.sizes}
-        if self.batch:
-            sizes[SAMPLES] = call.samples
-        shapes = {name: call.shapes[name] for name in self.slots}
-        return quick.Call(shapes, sizes, np.dtype(self.dtype or call.dtype))
-
-    def sizes_of(self, given: Mapping[str, Any]) -> dict[Any, int]:
-        """Read sizes off the arrays that are given.
-
-        Raises:
-            OptionError: A size of a parameter does not follow.
-        """
-        sizes: dict[str, int] = {}
-        for name, slot in self.slots.items():
-            if name in given:
-                slot.fitted(numbers(name, given[name], self.dtype), sizes)
-        for key in self.keys:
-            lacking = [
-                str(s)
-                for size in self.slots[key].variable.sizes
-                for s in size.free_symbols
-                if str(s) not in sizes
-            ]
-            if key not in given and lacking:
-                raise OptionError(
-                    f"the size {lacking[0]} of `{key}` does not follow from the data: give an "
-                    f"example of `{key}`, too"
-                )
-        return sizes
-
-    @property
-    def form_is_scalar(self) -> bool:
-        """Whether the one output is a number for every sample."""
-        return self.layouts[self.outputs[0]] == SCALAR
-
-    @cached_property
-    def requirements(self) -> tuple[Any, ...]:
-        """What the sizes must be, so that slices lie inside of arrays."""
-        return requirements(self.graph)
-
-    def check_sizes(self, call: Call) -> None:
-        """Refuse arrays that are too small.
-
-        Raises:
-            ShapeError: A slice or an entry lies outside.
-        """
-        for size in self.requirements:
-            if evaluated(size, call.sizes) < 0:
-                known = ", ".join(
-                    f"{s} = {call.sizes[str(s)]}" for s in sorted(size.free_symbols, key=str)
-                )
-                raise ShapeError(
-                    f"the formula takes entries that arrays with {known} do not have; it needs "
-                    f"{size} >= 0"
-                )
-
-    def presented(self, call: Call, values: list[Any]) -> Any:
-        """Put raw values into the shapes and containers that users get."""
-        values = [self._settled(call, s, v) for s, v in zip(self.outputs, values, strict=True)]
-        values = _unshared(values, call)
-        if not self.keys:
-            return values[0]
-        given = values[1:] if self.valued else values
-        gradients = {
-            key: call.as_given(key, value) for key, value in zip(self.keys, given, strict=True)
-        }
-        if self.single:
-            return gradients[self.keys[0]]
-        return (values[0], gradients) if self.valued else gradients
-
-    def _settled(self, call: Call, symbol: Any, value: Any) -> Any:
-        layout = self.layouts[symbol]
-        value = np.asarray(value)
-        if self.batch:
-            value = self._over_samples(call, symbol, value, layout)
-        if value.dtype != call.dtype:
-            # Constants are written as Python numbers; results have the type of the data.
-            value = value.astype(call.dtype)
-        if layout == SCALAR and value.ndim == 0:
-            return float(value) if call.dtype == FLOAT else value[()]
-        return value
-
-    def _over_samples(self, call: Call, symbol: Any, value: Any, layout: str) -> Any:
-        """Reduce the leading axis, or keep it where one result per sample is wanted."""
-        inner = held_shape(symbol, layout)
-        sizes = tuple(evaluated(size, call.sizes) for size in inner)
-        own = self.graph.label(symbol).of in self.batch
-        stacked = self.program.form == "looped" or symbol in self.dependent
-        full = value.reshape((call.samples, *sizes)) if stacked else value.reshape(sizes)
-        if not stacked and (self.reduce is None or own):
-            full = np.broadcast_to(full, (call.samples, *sizes))
-        if own:
-            return full / call.samples if self.reduce == "mean" else full
-        if self.reduce is None:
-            return full
-        if not stacked:
-            return full * call.samples if self.reduce == "sum" else full
-        return full.mean(axis=0) if self.reduce == "mean" else full.sum(axis=0)
-
-
-def _unshared(values: list[Any], call: Call) -> list[Any]:
-    """Copy results that share memory with an argument or with an earlier result."""
-    kept: list[Any] = []
-    for value in values:
-        if isinstance(value, np.ndarray) and (
-            value.base is not None
-            or not value.flags.writeable
-            or any(value is other for other in (*kept, *call.arguments))
-        ):
-            value = value.copy()
-        kept.append(value)
-    return kept
-
-
-# ------------------------------------------------------------------- compile
 
 
 @checks_options
@@ -506,12 +37,13 @@ def compile(
     batch: Iterable[str] = (),
     reduce: str | None = None,
 ) -> CompiledFunction:
-    """Compile a formula, and its gradients, to a NumPy function.
+    """Compile a formula, and its gradients, to a function of arrays.
 
     Args:
         formula: A Formula, the mapping that `gradient` returns, or bare SymPy.
         wrt: Names or symbols whose gradients are wanted; `"parameters"` is all of them.
-        backend: The target; `"numpy"`.
+        backend: The target: `"numpy"`, or `"jax"`, `"torch"` for functions of JAX's arrays and of
+            PyTorch's tensors (each is an extra of that name).
         dtype: Arguments are converted to it; None keeps float32 and float64 as they come.
         batch: Names of inputs whose arrays have the samples on an additional first axis.
         reduce: With `batch`: `"mean"` or `"sum"` over samples; left out, the mean for a loss
@@ -524,7 +56,7 @@ def compile(
 
     Raises:
         OptionError: An unknown name or option.
-        UnsupportedError: An operation that NumPy has no form for; the message names it.
+        UnsupportedError: An operation that the target has no form for; the message names it.
 
     >>> import sympy as sp
     >>> w, x = sp.symbols("w x", real=True)
@@ -532,8 +64,7 @@ def compile(
     >>> f(w=2, x=3)
     (25.0, {'w': 30.0})
     """
-    if backend not in BACKENDS:
-        raise unknown("backend", backend, BACKENDS)
+    finish = compiler(backend)
     if reduce is not None and reduce not in REDUCTIONS:
         raise unknown("reduction", reduce, REDUCTIONS)
     kind = _float_type(dtype)
@@ -548,7 +79,7 @@ def compile(
     name = "value_and_gradients" if valued and keys else "gradients" if keys else "value"
     generated = program(made, outputs, chosen, name)
     moving = graphs.dependents(made, [made.symbols[key] for key in chosen])
-    plan = _Plan(
+    plan = Recipe(
         graph=made,
         program=generated,
         outputs=outputs,
@@ -560,6 +91,12 @@ def compile(
         reduce=reduce,
         dependent=frozenset(moving),
     )
+    function: CompiledFunction = finish(plan)
+    return function
+
+
+def compiled(plan: Recipe) -> CompiledFunction:
+    """Return the NumPy function of a plan."""
     return CompiledFunction(plan)
 
 

@@ -42,10 +42,10 @@ class Quick:
     """
 
     def __init__(self, wanted: Wanted) -> None:
-        self.wanted, self.plan = wanted, self._plan(wanted)
+        self.wanted, self.plan = wanted, self._planned(wanted)
         self._runners: dict[Any, Runner | None] = {}
 
-    def _plan(self, wanted: Wanted) -> Plan:
+    def _planned(self, wanted: Wanted) -> Plan:
         return Plan(wanted)
 
     def form(self, call: Call) -> Form:

@@ -346,6 +346,9 @@ def _viewed(array: Any, view: str) -> Any:
     """Return an array, its transpose, its entries in a row, or its only entry's place."""
     if view == "T":
         return array.T
-    if view == "r":
-        return array.reshape(-1)
-    return array.reshape(()) if view == "s" else array
+    if view not in ("r", "s"):
+        return array
+    made = array.reshape(-1) if view == "r" else array.reshape(())
+    if not np.shares_memory(made, array):
+        raise AssertionError("a view was a copy: the printer took an array for contiguous")
+    return made

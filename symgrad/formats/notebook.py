@@ -62,7 +62,7 @@ def _code(derived: Any) -> list[tuple[str, str]]:
     loss = Formula(derived.result.needed([derived.goal]), derived.goal)
     try:
         function = compiled(loss, wrt=[name_of(symbol) for symbol in derived.wrt])
-        text = text_of(function._plan)
+        text = text_of(function._recipe)
     except UnsupportedError:
         return []
     whole, _, _ = text.partition(_ENTRY)

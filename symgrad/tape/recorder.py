@@ -177,7 +177,16 @@ class Recorder:
 
     def scaled(self, factor: Any, value: Value) -> Value:
         """Return a number times a value."""
+        loose, held = _split(sp.sympify(factor) * value.factor)
+        if held != 1 and not self.is_number(value):
+            return self._times(held, value)._replace(factor=loose)
         return value._replace(factor=factor * value.factor)
+
+    def _times(self, number: Any, value: Value) -> Value:
+        """Multiply a node by a number that does not move on."""
+        held = self.node(NUMBER, (), SCALAR, number)
+        node = self.node("multiply", (held, value.node), self.shape(value.node))
+        return value._replace(node=node, factor=ONE)
 
     def multiply(self, *values: Value) -> Value:
         """Return the product, entry by entry."""
@@ -186,7 +195,11 @@ class Recorder:
         parts = [value for value in values if not self.is_number(value)]
         if factor == 0 or not parts:
             return self.number(factor, shape)
-        # Numbers first, then small arrays: the products of those stay small.
+        loose, held = _split(factor)
+        if held != 1:
+            # Only what stays exact moves on: a rounded factor times another is a third one.
+            parts[0] = self._times(held, parts[0])
+            factor = loose
         result = parts[0]
         for part in parts[1:]:
             turned = self.frame([result, part])
@@ -394,3 +407,17 @@ class Recorder:
         else:
             node = self.node(SLICE, (value.node,), SCALAR, at)
         return Value(value.factor, node, False, SCALAR)
+
+
+def _split(factor: Any) -> tuple[Any, Any]:
+    """Split a factor into what moves through linear operations, and what stays where it is.
+
+    Rational numbers and sizes move: their products and quotients are exact.
+    """
+    if factor.is_Rational:
+        return factor, ONE
+    loose, held = [], []
+    for part in sp.Mul.make_args(factor):
+        moves = part.is_Rational or (part.free_symbols and not part.has(sp.Float))
+        (loose if moves else held).append(part)
+    return sp.Mul(*loose), sp.Mul(*held)

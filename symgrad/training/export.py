@@ -34,7 +34,7 @@ def text_of(fit: Any) -> str:
     """Return the text of the module for a fit."""
     from symgrad import __version__
 
-    plan = fit.compiled()._plan
+    plan = fit.compiled()._recipe
     made = plan.program
     function = made.module + (over_samples(plan) if plan.batch else "")
     inputs = list(plan.graph.inputs)
