@@ -131,8 +131,10 @@ class Network:
 
     def _check_sharing(self) -> None:
         widths = self.widths
-        for layer in self._layers:
-            used = {widths[k] for k, other in enumerate(self._layers) if other is layer}
+        given: dict[Dense, set[int]] = {}
+        for layer, width in zip(self._layers, widths, strict=False):
+            given.setdefault(layer, set()).add(width)
+        for layer, used in given.items():
             if len(used) > 1:
                 raise ShapeError(
                     f"{layer} is shared, but it is given {' and '.join(map(str, sorted(used)))} "
@@ -282,7 +284,8 @@ class _Names:
 
     def __init__(self, net: Network) -> None:
         self.count = len(net.layers)
-        self.first = [net.layers.index(layer) + 1 for layer in net.layers]
+        first: dict[Dense, int] = {}
+        self.first = [first.setdefault(layer, k) for k, layer in enumerate(net.layers, 1)]
         self.labels: dict[str, Label] = {}
         self.parameters: dict[str, Variable] = {}
 
