@@ -182,16 +182,17 @@ def local_map(node: Any, k: int, value: Any) -> Any:
     body = node.function.expr
     if isinstance(body, sp.Function) and body.args == (ENTRY,):
         entry = functions.entry_of(body.func)
-        own = entry is not None and entry.from_value is not None
-        if own or isinstance(body, sp.exp):
-            return elementwise_of(_through_value(body), (value,))
+        if entry is not None and entry.from_value is not None:
+            return elementwise_of(_at_entry(entry.from_value), (value,))
+        if isinstance(body, sp.exp):
+            return elementwise_of(local_derivative(body, 0, ENTRY), (value,))
     return elementwise_of(_partial_body(body, k, len(node.matrices)), node.matrices)
 
 
 # Every layer of a network asks this of the same few functions.
 @lru_cache(maxsize=1024)
-def _through_value(body: Any) -> Any:
-    return local_derivative(body, 0, ENTRY)
+def _at_entry(function: Any) -> Any:
+    return function(ENTRY)
 
 
 @lru_cache(maxsize=1024)
