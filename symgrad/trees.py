@@ -150,8 +150,7 @@ def postorder(root: Any, opaque: tuple[type, ...] = ()) -> Iterator[Any]:
             continue
         else:
             entered.add(id(node))
-            below = () if opaque and isinstance(node, opaque) else children(node)
-            if below:
+            if not (opaque and isinstance(node, opaque)) and (below := children(node)):
                 stack.append((node,))
                 stack.extend(below[::-1])
                 continue

@@ -146,6 +146,9 @@ def shape_of(expression: Any, known: Mapping[Any, Shape] | None = None) -> Shape
     >>> shape_of(X.T)
     (3, n)
     """
+    if isinstance(expression, sp.MatrixSymbol):
+        own: Shape = expression.shape
+        return own
     if not known:
         return _shape(expression)
     shapes = dict(known)

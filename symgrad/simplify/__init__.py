@@ -89,12 +89,16 @@ def simplified(
     """
     applied: tuple[Applied, ...] = ()
     settled: set[Any] = set()
+    written = trees.replace(expression, named or {})
     while True:
-        new, more = rewrite(trees.replace(expression, named or {}), REWRITES.rules, facts, settled)
+        new, more = rewrite(written, REWRITES.rules, facts, settled)
         applied += more
         if new == expression:
             return new, applied
-        expression = new
+        expression, written = new, trees.replace(new, named or {})
+        if named and written is new:
+            # Nothing more has a name, and to all nodes that are left no rule applies.
+            return new, applied
 
 
 #: Nodes that tell that a rule may apply; other expressions are not searched.
