@@ -20,6 +20,7 @@ from symgrad.errors import OptionError, ShapeError, checks_init, unknown
 from symgrad.formula import Formula
 from symgrad.graph import Definition, Graph, Label
 from symgrad.shapes import Variable, declare, name_of
+from symgrad.trees import times
 
 ORIENTATIONS = ("rows", "columns")
 
@@ -401,7 +402,7 @@ def _in_scalars(net: Network) -> _Built:
             names, last, letter, role, layer.units, k if role != "prediction" else None
         )
         for j, z in enumerate(zs):
-            terms = [w * h for w, h in zip(weights[j], below, strict=True)]
+            terms = [times(w, h) for w, h in zip(weights[j], below, strict=True)]
             definitions.append((z, sp.Add(*terms, *biases[j : j + 1])))
         definitions += _activated(names, layer, zs, active)
         below = active

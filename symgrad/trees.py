@@ -202,9 +202,19 @@ def times(*factors: Any) -> Any:
             result = result if result == 0 else sp.Mul(result, factor, evaluate=False)
         elif factor.is_Number and result.is_Add and factor != 1:
             result = factor if factor == 0 else sp.Mul(factor, result, evaluate=False)
+        elif type(result) is type(factor) is sp.Symbol and result != factor:
+            result = _of_two_names(result, factor)
         else:
             result = result * factor
     return result
+
+
+def _of_two_names(first: sp.Symbol, second: sp.Symbol) -> Any:
+    """Multiply two different symbols: there is nothing to collect, only an order to keep."""
+    if not (first.is_commutative and second.is_commutative):
+        return first * second
+    ordered = (first, second) if first.compare(second) < 0 else (second, first)
+    return sp.Mul(*ordered, evaluate=False)
 
 
 CONSTRUCTORS[sp.Mul] = times
