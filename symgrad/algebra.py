@@ -9,6 +9,7 @@ and identities are gone, ones are sums or repetitions.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -59,14 +60,26 @@ def elementwise(function: Any, *matrices: Any) -> Any:
         return _applied(function, below)
     variables = entry_symbols(len(below))
     body = _applied(function, variables)
-    if len(below) == 1 and ENTRY in body.free_symbols:
-        # A multiple c t of the entry is the multiple c A of the matrix.
-        factor = body.as_independent(ENTRY, as_Add=False)
-        if factor[1] == ENTRY:
-            return scale(factor[0], below[0])
-    node = Elementwise(sp.Lambda(variables, body), *below)
+    factor = _factor_of_entry(body) if len(below) == 1 else None
+    if factor is not None:
+        return scale(factor, below[0])
+    node = Elementwise(_function_of(body, len(below)), *below)
     shape_of(node)
     return node
+
+
+@lru_cache(maxsize=1024)
+def _factor_of_entry(body: Any) -> Any:
+    """Return the c of a multiple c t of the entry, which is the multiple c A of the matrix."""
+    if ENTRY not in body.free_symbols:
+        return None
+    factor, rest = body.as_independent(ENTRY, as_Add=False)
+    return factor if rest == ENTRY else None
+
+
+@lru_cache(maxsize=1024)
+def _function_of(body: Any, count: int) -> Any:
+    return sp.Lambda(entry_symbols(count), body)
 
 
 def _applied(function: Any, values: Iterable[Any]) -> Any:
@@ -192,7 +205,9 @@ def is_zero(matrix: Any) -> bool:
     >>> is_zero(sp.ZeroMatrix(2, 3)), is_zero(sp.Integer(0))
     (True, True)
     """
-    return isinstance(matrix, sp.ZeroMatrix) or matrix == 0
+    if isinstance(matrix, sp.Basic) and not matrix.is_Number:
+        return isinstance(matrix, sp.ZeroMatrix)
+    return bool(matrix == 0)
 
 
 def scale(factor: Any, matrix: Any) -> Any:

@@ -20,6 +20,7 @@ from symgrad.errors import OptionError, ShapeError, checks_init, unknown
 from symgrad.formula import Formula
 from symgrad.graph import Definition, Graph, Label
 from symgrad.shapes import Variable, declare, name_of
+from symgrad.trees import times
 
 ORIENTATIONS = ("rows", "columns")
 
@@ -131,8 +132,10 @@ class Network:
 
     def _check_sharing(self) -> None:
         widths = self.widths
-        for layer in self._layers:
-            used = {widths[k] for k, other in enumerate(self._layers) if other is layer}
+        given: dict[Dense, set[int]] = {}
+        for layer, width in zip(self._layers, widths, strict=False):
+            given.setdefault(layer, set()).add(width)
+        for layer, used in given.items():
             if len(used) > 1:
                 raise ShapeError(
                     f"{layer} is shared, but it is given {' and '.join(map(str, sorted(used)))} "
@@ -282,7 +285,8 @@ class _Names:
 
     def __init__(self, net: Network) -> None:
         self.count = len(net.layers)
-        self.first = [net.layers.index(layer) + 1 for layer in net.layers]
+        first: dict[Dense, int] = {}
+        self.first = [first.setdefault(layer, k) for k, layer in enumerate(net.layers, 1)]
         self.labels: dict[str, Label] = {}
         self.parameters: dict[str, Variable] = {}
 
@@ -398,7 +402,7 @@ def _in_scalars(net: Network) -> _Built:
             names, last, letter, role, layer.units, k if role != "prediction" else None
         )
         for j, z in enumerate(zs):
-            terms = [w * h for w, h in zip(weights[j], below, strict=True)]
+            terms = [times(w, h) for w, h in zip(weights[j], below, strict=True)]
             definitions.append((z, sp.Add(*terms, *biases[j : j + 1])))
         definitions += _activated(names, layer, zs, active)
         below = active

@@ -9,6 +9,7 @@ nodes here keep SymPy's protocol: `func(*args) == obj`, `subs`, `doit`,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -28,6 +29,7 @@ from symgrad.shapes import (
 ENTRY = sp.Dummy("t", dummy_index=1, real=True)
 
 
+@lru_cache(maxsize=64)
 def entry_symbols(count: int) -> tuple[Any, ...]:
     """Return the variables that stand for the entries of `count` matrices.
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -86,6 +87,9 @@ class Rewrite:
     apply: Callable[[Any, Facts], Any]
     tied: bool = False
 
+    def __hash__(self) -> int:
+        return hash(self.law)
+
 
 @dataclass
 class Registry:
@@ -124,7 +128,10 @@ Applied = tuple[Rewrite, Any, Any]
 
 
 def rewrite(
-    expression: Any, rules: Iterable[Rewrite], facts: Facts = NOTHING
+    expression: Any,
+    rules: Iterable[Rewrite],
+    facts: Facts = NOTHING,
+    settled: set[Any] | None = None,
 ) -> tuple[Any, tuple[Applied, ...]]:
     """Rewrite an expression until no rule offers a cheaper form.
 
@@ -132,21 +139,28 @@ def rewrite(
         expression: A scalar or a matrix expression.
         rules: The rules that may be applied.
         facts: What is known of its symbols.
+        settled: Nodes to which no rule applies by these facts; those that are found are added.
 
     Returns:
         The new expression, and what was applied, in order.
     """
-    rules = tuple(rules)
+    concerned = _by_class(tuple(rules))
     applied: list[Applied] = []
+    settled = set() if settled is None else settled
     while True:
         done: dict[Any, Any] = {}
         changed = False
-        for node in trees.postorder(expression):
-            built = trees.remade(node, [done[child] for child in trees.children(node)])
-            best = _cheapest(built, rules, facts)
-            if best is not None:
-                applied.append((best[0], built, best[1]))
-                built, changed = best[1], True
+        for node in trees.nodes(expression):
+            below = trees.children(node)
+            built = trees.remade(node, [done[child] for child in below], below) if below else node
+            own = concerned[type(built)]
+            if own and built not in settled:
+                best = _cheapest(built, own, facts)
+                if best is not None:
+                    applied.append((best[0], built, best[1]))
+                    built, changed = best[1], True
+                else:
+                    settled.add(built)
             done[node] = built
         expression = done[expression]
         if not changed:
@@ -154,26 +168,48 @@ def rewrite(
 
 
 def _cheapest(node: Any, rules: Iterable[Rewrite], facts: Facts) -> tuple[Rewrite, Any] | None:
-    found = []
+    """Return the rule that offers the cheapest form of a node, and that form, if it is cheaper."""
+    offers = []
     for rule in rules:
-        if _concerns(rule, node):
-            new = rule.apply(node, facts)
-            if new is not None and new != node:
-                found.append((cost(new), sp.srepr(new), rule.name, rule, new))
-    if not found:
+        new = rule.apply(node, facts)
+        if new is not None and new != node:
+            offers.append((cost(new), rule, new))
+    if not offers:
         return None
-    price, _, _, rule, new = min(found, key=lambda offer: offer[:3])
-    return (rule, new) if price < cost(node) else None
+    least = min(price for price, _, _ in offers)
+    if least >= cost(node):
+        return None
+    best = [(rule, new) for price, rule, new in offers if price == least]
+    if len(best) == 1:
+        return best[0]
+    return min(best, key=lambda offer: (sp.srepr(offer[1]), offer[0].name))
 
 
 #: Classes of scalars of which SymPy derives its sums and products of matrices.
 _SCALARS = (sp.Add, sp.Mul, sp.Pow)
 
 
-def _concerns(rule: Rewrite, node: Any) -> bool:
+class _Concerned(dict[type, tuple[Rewrite, ...]]):
+    """Of some rules those that are of a class of nodes, found when they are first asked for."""
+
+    def __init__(self, rules: tuple[Rewrite, ...]) -> None:
+        super().__init__()
+        self._rules = rules
+
+    def __missing__(self, kind: type) -> tuple[Rewrite, ...]:
+        found = self[kind] = tuple(rule for rule in self._rules if _concerns(rule, kind))
+        return found
+
+
+@lru_cache(maxsize=64)
+def _by_class(rules: tuple[Rewrite, ...]) -> _Concerned:
+    return _Concerned(rules)
+
+
+def _concerns(rule: Rewrite, kind: Any) -> bool:
     """Tell whether a rule is of such nodes: one of scalar sums is not of sums of matrices."""
-    matched = [head for head in rule.heads if isinstance(node, head)]
-    return bool(matched) and not (node.is_Matrix and all(head in _SCALARS for head in matched))
+    matched = [head for head in rule.heads if issubclass(kind, head)]
+    return bool(matched) and not (kind.is_Matrix and all(head in _SCALARS for head in matched))
 
 
 def cost(expression: Any) -> float:
@@ -183,9 +219,19 @@ def cost(expression: Any) -> float:
     >>> cost(x + 1) < cost(sp.log(1 + sp.exp(x)))
     True
     """
+    return _price(expression)
+
+
+@trees.by_identity
+def _price(expression: Any) -> float:
     prices: dict[Any, float] = {}
-    for node in trees.postorder(expression):
-        prices[node] = _own_price(node) + sum(prices[child] for child in _read(node))
+    for node in trees.postorder(expression, (sp.Lambda,)):
+        if isinstance(node, sp.Lambda):
+            # The same few functions are taken of the entries of many matrices.
+            below = _price(node.expr)
+        else:
+            below = sum([prices[child] for child in _read(node)])
+        prices[node] = _own_price(node) + below
     return prices[expression]
 
 

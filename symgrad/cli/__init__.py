@@ -15,8 +15,8 @@ from typing import Any
 from symgrad import demo, errors
 from symgrad.cli import training
 from symgrad.cli.options import all_of_text, checked_output, names_of, verb_of
-from symgrad.confirmation import compile as compiled
 from symgrad.confirmation import derive
+from symgrad.confirmation.compilation import compile as compiled
 from symgrad.derivation import DETAILS
 from symgrad.files import check_place
 from symgrad.formats import text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -33,7 +34,7 @@ class _Sweep:
     adjoints: list[Adjoint] = field(default_factory=list)
     labels: dict[str, Label] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ranks(self) -> dict[Any, int]:
         """How many axes the arrays of the inputs have."""
         return {v.symbol: len(v.shape) for v in self.graph.inputs if v.shape}
@@ -191,7 +192,9 @@ def _written_out(sweep: _Sweep, known: _Known) -> tuple[Adjoint, ...]:
         value, name = adjoint.value, name_of(adjoint.symbol)
         inherited = [ties[child] for child in found if child in values]
         tied = known.ties(adjoint.rewrites).union(*inherited)
-        label = sweep.labels[name] = replace(sweep.labels[name], tied=tuple(sorted(tied)))
+        label = sweep.labels[name]
+        if tied:
+            label = sweep.labels[name] = replace(label, tied=tuple(sorted(tied)))
         named = label.role == "gradient" or label.letter == "delta"
         shared = uses[adjoint.symbol] > 1 and not graphs.is_trivial(value)
         kept = named or shared or _is_long(value)
@@ -199,7 +202,7 @@ def _written_out(sweep: _Sweep, known: _Known) -> tuple[Adjoint, ...]:
             known = known.also(adjoint.symbol, value)
         else:
             values[adjoint.symbol], ties[adjoint.symbol] = value, tied
-        done.append(replace(adjoint, value=value, kept=kept))
+        done.append(adjoint if kept else replace(adjoint, kept=False))
     symmetric = [a for adjoint in done for a in _symmetric_part(sweep, known, adjoint)]
     return (*done, *symmetric)
 
@@ -244,7 +247,7 @@ class _Known:
         return _Known(simplify.facts_of(graph.inputs, graph.definitions), named)
 
     def simpler(self, adjoint: Adjoint) -> Adjoint:
-        nodes = list(trees.postorder(adjoint.value))
+        nodes = trees.nodes(adjoint.value)
         worth = simplify.may_simplify(nodes, self.facts)
         if len(nodes) > LONGEST or not worth:
             return adjoint
@@ -253,7 +256,8 @@ class _Known:
 
     def also(self, symbol: Any, value: Any) -> _Known:
         """Add what is known of an adjoint that has a name."""
-        return replace(self, facts=simplify.with_definition(self.facts, symbol, value))
+        facts = simplify.with_definition(self.facts, symbol, value)
+        return self if facts is self.facts else replace(self, facts=facts)
 
     def ties(self, rewrites: Iterable[Any]) -> set[str]:
         """Name the inputs of which some rewrite used what is known of them."""
@@ -266,9 +270,9 @@ LONGEST = 80
 
 
 def _is_long(value: Any) -> bool:
-    return sum(1 for _ in trees.postorder(value)) > LONGEST
+    return len(trees.nodes(value)) > LONGEST
 
 
 def _parts_of(value: Any) -> list[Any]:
     """List the value itself and every child of every node, repeated as often as it occurs."""
-    return [value, *(child for node in trees.postorder(value) for child in trees.children(node))]
+    return [value, *(child for node in trees.nodes(value) for child in trees.children(node))]

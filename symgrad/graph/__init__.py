@@ -22,7 +22,7 @@ from symgrad.errors import OptionError, ShapeError, UnsupportedError, listed
 from symgrad.matrices import Broadcast, Elementwise, SumColumns, SumEntries, SumRows
 from symgrad.operations import Operation, ScalarOperation
 from symgrad.operations.parts import Slice
-from symgrad.shapes import Shape, Variable, name_of, shape_of, worded
+from symgrad.shapes import Shape, Variable, name_of, same_size, shape_of, worded
 from symgrad.softmax import LogSoftmax, Softmax
 
 #: Above this many nodes a formula is not written out as one SymPy expression.
@@ -91,8 +91,9 @@ class Graph:
     profile: Any = None
 
     def __post_init__(self) -> None:
-        """Freeze the labels."""
-        object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
+        """Freeze the labels; those of another graph are frozen, and shared."""
+        if not isinstance(self.labels, MappingProxyType):
+            object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self.definitions)
@@ -252,7 +253,7 @@ def _check_shape(symbol: Any, expression: Any) -> None:
 
 def _same(first: Shape, second: Shape) -> bool:
     return len(first) == len(second) and all(
-        sp.expand(a - b) == 0 for a, b in zip(first, second, strict=True)
+        same_size(a, b) for a, b in zip(first, second, strict=True)
     )
 
 

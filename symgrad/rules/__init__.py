@@ -106,7 +106,7 @@ def pull_back(
 
 def _active_nodes(expression: Any, active: Container[Any]) -> set[Any]:
     alive: set[Any] = set()
-    for node in trees.postorder(expression):
+    for node in trees.nodes(expression):
         if node in active or any(child in alive for child in trees.children(node)):
             alive.add(node)
     return alive

@@ -6,6 +6,7 @@ adjoint G of a node C by bringing it into the form <., dA>.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -181,21 +182,39 @@ def local_map(node: Any, k: int, value: Any) -> Any:
     body = node.function.expr
     if isinstance(body, sp.Function) and body.args == (ENTRY,):
         entry = functions.entry_of(body.func)
-        own = entry is not None and entry.from_value is not None
-        if own or isinstance(body, sp.exp):
+        if entry is not None and entry.from_value is not None:
+            return elementwise_of(_at_entry(entry.from_value), (value,))
+        if isinstance(body, sp.exp):
             return elementwise_of(local_derivative(body, 0, ENTRY), (value,))
-    return elementwise_of(partial(body, entry_symbols(len(node.matrices))[k]), node.matrices)
+    return elementwise_of(_partial_body(body, k, len(node.matrices)), node.matrices)
+
+
+# Every layer of a network asks this of the same few functions.
+@lru_cache(maxsize=1024)
+def _at_entry(function: Any) -> Any:
+    return function(ENTRY)
+
+
+@lru_cache(maxsize=1024)
+def _partial_body(body: Any, k: int, count: int) -> Any:
+    return partial(body, entry_symbols(count)[k])
 
 
 def elementwise_of(body: Any, matrices: tuple[Any, ...]) -> Any:
     """Build the elementwise map of a body in entry symbols; a constant becomes a broadcast."""
-    variables = entry_symbols(len(matrices))
-    used = [k for k, v in enumerate(variables) if v in body.free_symbols]
+    function, used = _of_used(body, len(matrices))
     if not used:
         return Broadcast(body, *matrices[0].shape)
-    kept = tuple(matrices[k] for k in used)
+    return elementwise(function, *(matrices[k] for k in used))
+
+
+@lru_cache(maxsize=1024)
+def _of_used(body: Any, count: int) -> tuple[Any, tuple[int, ...]]:
+    """Return the function of those entries on which a body depends, and their numbers."""
+    variables, free = entry_symbols(count), body.free_symbols
+    used = tuple(k for k, v in enumerate(variables) if v in free)
     names = dict(zip((variables[k] for k in used), entry_symbols(len(used)), strict=True))
-    return elementwise(sp.Lambda(entry_symbols(len(used)), body.xreplace(names)), *kept)
+    return sp.Lambda(entry_symbols(len(used)), body.xreplace(names)), used
 
 
 @derivative_rule(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -52,7 +53,15 @@ def same_size(first: Any, second: Any) -> bool:
     >>> same_size(2 * (n + 1), 2 * n + 2), same_size(n, 3)
     (True, False)
     """
-    return bool(first == second or sp.expand(first - second) == 0)
+    if first == second:
+        return True
+    if isinstance(first, _PLAIN) and isinstance(second, _PLAIN):
+        return False
+    return bool(sp.expand(first - second) == 0)
+
+
+#: Sizes that are equal for all values of their symbols only if they are the same.
+_PLAIN = (int, sp.Integer, sp.Symbol)
 
 
 def same_shape(first: Shape, second: Shape) -> bool:
@@ -113,6 +122,7 @@ def shape_rule(
     def register(rule: Any) -> Any:
         for head in heads:
             SHAPE_RULES[head] = ShapeRule(head, rule, law, example, wrong)
+        _head_of.cache_clear()
         return rule
 
     return register
@@ -136,22 +146,50 @@ def shape_of(expression: Any, known: Mapping[Any, Shape] | None = None) -> Shape
     >>> shape_of(X.T)
     (3, n)
     """
-    shapes: dict[Any, Shape] = dict(known or {})
+    if isinstance(expression, sp.MatrixSymbol):
+        own: Shape = expression.shape
+        return own
+    if not known:
+        return _shape(expression)
+    shapes = dict(known)
     for node in trees.postorder(expression):
         if node not in shapes:
             shapes[node] = _node_shape(node, shapes)
+    shape: Shape = shapes[expression]
+    return shape
+
+
+@trees.by_identity
+def _shape(expression: Any) -> Shape:
+    shapes: dict[Any, Shape] = {}
+    for node in trees.postorder(expression, (sp.Lambda,)):
+        if isinstance(node, sp.Lambda):
+            # The same few functions are taken of the entries of many matrices.
+            _shape(node.expr)
+        shapes[node] = _node_shape(node, shapes)
     return shapes[expression]
+
+
+@lru_cache(maxsize=1024)
+def _head_of(kind: type) -> type | None:
+    """Return the class whose shape rule is that of nodes of a class; None for leaves."""
+    if issubclass(kind, LEAVES):
+        return None
+    return next((head for head in kind.__mro__ if head in SHAPE_RULES), object)
+
+
+#: Scalars at which the checker ends.
+LEAVES = (sp.Symbol, sp.Indexed, sp.Number, sp.NumberSymbol, sp.Lambda)
 
 
 def _node_shape(node: Any, shapes: dict[Any, Shape]) -> Shape:
     if isinstance(node, sp.MatrixSymbol):
-        return (node.shape[0], node.shape[1])
-    if isinstance(node, (sp.Symbol, sp.Indexed, sp.Number, sp.NumberSymbol, sp.Lambda)):
+        return node.shape  # type: ignore[no-any-return]
+    head = _head_of(node.__class__)
+    if head is None:
         return ()
-    for head in type(node).__mro__:
-        if head in SHAPE_RULES:
-            below = [shapes[child] for child in trees.children(node)]
-            return SHAPE_RULES[head].rule(node, below)
+    if head in SHAPE_RULES:
+        return SHAPE_RULES[head].rule(node, [shapes[child] for child in trees.children(node)])
     if getattr(node, "is_Matrix", False):
         raise UnsupportedError(f"no rule for the matrix operation `{type(node).__name__}`")
     return _scalar_shape(node, [shapes[child] for child in trees.children(node)])

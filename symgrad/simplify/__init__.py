@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -87,12 +88,17 @@ def simplified(
     3*(A + B)
     """
     applied: tuple[Applied, ...] = ()
+    settled: set[Any] = set()
+    written = trees.replace(expression, named or {})
     while True:
-        new, more = rewrite(trees.replace(expression, named or {}), REWRITES.rules, facts)
+        new, more = rewrite(written, REWRITES.rules, facts, settled)
         applied += more
         if new == expression:
             return new, applied
-        expression = new
+        expression, written = new, trees.replace(new, named or {})
+        if named and written is new:
+            # Nothing more has a name, and to all nodes that are left no rule applies.
+            return new, applied
 
 
 #: Nodes that tell that a rule may apply; other expressions are not searched.
@@ -109,5 +115,13 @@ def may_simplify(nodes: Iterable[Any], facts: Facts = NOTHING) -> bool:
     >>> may_simplify([sp.Symbol("x"), sp.tanh(sp.Symbol("x"))])
     False
     """
+    nodes = tuple(nodes)
+    if any(map(_triggers, map(type, nodes))):
+        return True
     tied = {s for group in facts.sums for s in group} | facts.symmetric | facts.orthogonal
-    return any(isinstance(node, TRIGGERS) or node in tied for node in nodes)
+    return not tied.isdisjoint(nodes)
+
+
+@lru_cache(maxsize=1024)
+def _triggers(kind: type) -> bool:
+    return issubclass(kind, TRIGGERS)

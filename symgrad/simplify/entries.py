@@ -144,13 +144,22 @@ def _merged(node: Any, facts: Facts) -> Any:
     for _, matrices in pieces:
         for matrix in matrices:
             places.setdefault(matrix, None)
-    variables = dict(zip(places, entry_symbols(len(places)), strict=True))
+    numbers = {matrix: number for number, matrix in enumerate(places)}
+    own = tuple((body, tuple(numbers[m] for m in matrices)) for body, matrices in pieces)
+    return of_entries(_product(own, len(places)), places)
+
+
+@lru_cache(maxsize=4096)
+def _product(pieces: tuple[tuple[Any, tuple[int, ...]], ...], count: int) -> Any:
+    """Multiply functions of entries: every one its body, and the numbers of its matrices."""
+    variables = entry_symbols(count)
     bodies = []
-    for body, matrices in pieces:
-        own = entry_symbols(len(matrices))
-        bodies.append(body.xreplace({o: variables[m] for o, m in zip(own, matrices, strict=True)}))
+    for body, numbers in pieces:
+        own = entry_symbols(len(numbers))
+        values = {o: variables[n] for o, n in zip(own, numbers, strict=True)}
+        bodies.append(body.xreplace(values))
     merged = sp.Mul(*bodies)
-    return of_entries(_shorter(merged) or merged, places)
+    return _shorter(merged) or merged
 
 
 def _as_map(matrix: Any) -> Any:

@@ -131,7 +131,7 @@ def is_symmetric(matrix: Any, facts: Facts) -> bool:
         return matrix in facts.symmetric
     if not same_size(*matrix.shape) or matrix.shape[0] == 1:
         return False
-    if sum(1 for _ in trees.postorder(matrix)) > LARGEST_MATRIX:
+    if len(trees.nodes(matrix)) > LARGEST_MATRIX:
         return False
     if isinstance(matrix, sp.MatAdd):
         other = add(*map(transpose, matrix.args))

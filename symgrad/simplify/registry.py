@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -50,16 +51,30 @@ def of_entries(body: Any, matrices: Iterable[Any]) -> Any:
     (B,)
     """
     matrices = tuple(matrices)
-    variables = entry_symbols(len(matrices))
-    free = body.free_symbols
-    kept = [(v, m) for v, m in zip(variables, matrices, strict=True) if v in free]
-    if not kept:
+    coefficient, function, places = _of_places(body, len(matrices))
+    if not places:
         return broadcast(body, *matrices[0].shape)
+    kept = [matrices[place] for place in places]
+    if function is None:
+        return scale(coefficient, hadamard(*kept))
+    return scale(coefficient, Elementwise(function, *kept))
+
+
+@lru_cache(maxsize=4096)
+def _of_places(body: Any, count: int) -> tuple[Any, Any, tuple[int, ...]]:
+    """Split a body into a factor, a function, and the places of the matrices that it is of.
+
+    No function is the product of the entries.
+    """
+    variables = entry_symbols(count)
+    free = body.free_symbols
+    kept = [place for place, variable in enumerate(variables) if variable in free]
+    if not kept:
+        return body, None, ()
     coefficient, rest = body.as_independent(*variables, as_Add=False)
     factors = sp.Mul.make_args(rest)
     if all(factor in variables for factor in factors):
-        below = dict(kept)
-        return scale(coefficient, hadamard(*(below[factor] for factor in factors)))
+        return coefficient, None, tuple(variables.index(factor) for factor in factors)
     fresh = entry_symbols(len(kept))
-    renamed = rest.xreplace(dict(zip((v for v, _ in kept), fresh, strict=True)))
-    return scale(coefficient, Elementwise(sp.Lambda(fresh, renamed), *(m for _, m in kept)))
+    renamed = rest.xreplace(dict(zip((variables[k] for k in kept), fresh, strict=True)))
+    return coefficient, sp.Lambda(fresh, renamed), tuple(kept)

@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.backends.numpy import REDUCTIONS, CompiledFunction
-from symgrad.confirmation import compile
+from symgrad.confirmation.compilation import compile
 from symgrad.errors import (
     DataError,
     DivergenceError,

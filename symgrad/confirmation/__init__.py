@@ -1,27 +1,24 @@
 """Gradients that are compared with an oracle before they are returned, printed or compiled.
 
-See `symgrad.verification.oracle`. What is read from text is always compared.
+See `symgrad.verification.oracle`. What is read from text is always compared. The oracle is loaded
+when it is asked: most gradients need neither it nor NumPy.
 """
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 
-from symgrad import gradient as engine
-from symgrad.backends.numpy import CompiledFunction
-from symgrad.backends.numpy import compile as unchecked_compile
 from symgrad.derivation import Derivation, check_detail
 from symgrad.errors import OptionError, UnsupportedError, checks_options, unknown
-from symgrad.examples import checked as checked_example
 from symgrad.formula import Formula
+from symgrad.gradient import gradient as unchecked_gradient
+from symgrad.graph import Graph
 from symgrad.layout import numerator
 from symgrad.profiles import NOTATIONS, Profile, profile_of
 from symgrad.shapes import name_of
-from symgrad.verification.oracle import confirm
 
 
 @checks_options
@@ -61,25 +58,17 @@ def gradient(
     """
     formula = Formula.of(loss)
     if check is False or not (check or formula.source):
-        return engine.gradient(formula, wrt, structured=structured)
+        return unchecked_gradient(formula, wrt, structured=structured)
+    from symgrad.verification.oracle import confirm
+
     if isinstance(wrt, sp.MatrixBase):
         names = [name for name in map(name_of, wrt) if name in formula.inputs]
-        confirm(engine.gradient(formula, names, structured=structured))
-        return engine.gradient(formula, wrt, structured=structured)
+        confirm(unchecked_gradient(formula, names, structured=structured))
+        return unchecked_gradient(formula, wrt, structured=structured)
     single = isinstance(wrt, (str, sp.Basic))
-    found = engine.gradient(formula, [wrt] if single else wrt, structured=structured)
+    found = unchecked_gradient(formula, [wrt] if single else wrt, structured=structured)
     confirm(found)
     return found[wrt] if single else found
-
-
-@functools.wraps(unchecked_compile)
-def compile(formula: Any, wrt: Any = None, **options: Any) -> CompiledFunction:
-    """Compile as `symgrad.backends.numpy` does, with gradients of text confirmed."""
-    compiled = unchecked_compile(formula, wrt, **options)
-    if isinstance(formula, Formula) and formula.source and wrt is not None:
-        single = isinstance(wrt, (str, sp.Basic)) and wrt != "parameters"
-        confirm(engine.gradient(formula, [wrt] if single else None if wrt == "parameters" else wrt))
-    return compiled
 
 
 @checks_options
@@ -138,8 +127,14 @@ def derive(
         derivation = numerator(derivation)
     reduce = formula.forms.reduce if form == "samples" else ""
     graph = replace(derivation.result, profile=replace(chosen, notation=form))
-    given = None if example is None else checked_example(graph, example)
+    given = None if example is None else _checked_example(graph, example)
     return replace(derivation, detail=detail, result=graph, reduce=reduce, example=given)
+
+
+def _checked_example(graph: Graph, example: Any) -> dict[str, Any]:
+    from symgrad import examples
+
+    return examples.checked(graph, example)
 
 
 def _in_notation(loss: Any, notation: str | None, profile: Profile) -> tuple[Any, str]:
