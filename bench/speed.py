@@ -45,7 +45,7 @@ def arguments():
 def outside(options):
     """Runs this file again inside the environment of the peers."""
     own = options.environment is None
-    folder = BENCH / ".venv" if own else options.environment
+    folder = BENCH / ".venv" if own else options.environment.absolute()
     python = environment.ready(folder, own)
     variables = environment.variables(BENCH.parent)
     variables[INSIDE] = "1"
@@ -77,7 +77,8 @@ def measured(module, name, options):
         command = [sys.executable, "-W", "ignore", "-m", f"comparison.{module}", name, str(file)]
         command += ["--rounds", str(options.rounds), "--budget", str(options.budget)]
         command += ["--contenders", *options.contenders] if options.contenders else []
-        run = subprocess.run(command, check=False)
+        # CasADi leaves what it compiles in the current folder when it is interrupted.
+        run = subprocess.run(command, cwd=folder, check=False)
         if file.exists():
             return json.loads(file.read_text(encoding="utf-8"))
     print(f"  {name} gave no result: its process ended with status {run.returncode}", flush=True)

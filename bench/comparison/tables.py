@@ -21,9 +21,9 @@ def cell(text):
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def table(head, rows):
-    """A Markdown table: the first column is text, the others are figures."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+def table(head, rows, text=1):
+    """A Markdown table: the first columns are text, the others figures."""
+    lines = [head, ["---"] * text + ["---:"] * (len(head) - text), *rows]
     return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines)
 
 
@@ -33,7 +33,9 @@ def fastest_compiled(rows):
 
 
 def ratio(value):
-    return "-" if value is None else f"{value:.3g}"
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def workload_table(result):
@@ -94,7 +96,9 @@ def settings_table(results):
             seen.setdefault(name, [])
             if text not in seen[name]:
                 seen[name].append(text)
-    return table(["contender", "settings"], [[n, "; or: ".join(t)] for n, t in seen.items()])
+    return table(
+        ["contender", "settings"], [[n, "; or: ".join(t)] for n, t in seen.items()], text=2
+    )
 
 
 READING = """\
@@ -109,13 +113,13 @@ def report(document):
     """The whole page of results."""
     results = document["results"]
     about = [[name, value] for name, value in document["machine"].items()]
-    parts = [READING, table(["machine", "value"], about)]
+    parts = [READING, table(["machine", "value"], about, text=2)]
     if document["not installed"]:
         lost = document["not installed"].items()
         parts.append("\n".join(f"- Not installed: {peer}: {cell(why)}" for peer, why in lost))
     parts += ["## Targets"]
     head = ["workload", "symgrad", "against", "target", "measured", "verdict"]
-    parts += [table(head, target_rows(results)), "## Workloads"]
+    parts += [table(head, target_rows(results), text=3), "## Workloads"]
     for result in results.values():
         parts.append(workload_table(result) if "contenders" in result else plain_table(result))
     parts += ["## Settings", settings_table(results)]

@@ -46,38 +46,38 @@ def plain(work, function, note=""):
     )
 
 
-def network(backend):
-    def build(work):
-        function = compiled(work, backend)
-        if not hasattr(function, "bind"):
-            return plain(work, function, PLAIN)
-        bound = function.bind(X=work.X, Y=work.Y)
-        vector = bound.pack(work.parameters)
-        return Ready(
-            lambda: bound(vector),
-            lambda out: (float(out[0]), in_order(work, bound.unpack(out[1]))),
-        )
+def bound_network(work, function):
+    if not hasattr(function, "bind"):
+        return plain(work, function, PLAIN)
+    bound = function.bind(X=work.X, Y=work.Y)
+    vector = bound.pack(work.parameters)
+    return Ready(
+        lambda: bound(vector),
+        lambda out: (float(out[0]), in_order(work, bound.unpack(out[1]))),
+    )
 
-    return build
+
+def network(backend):
+    return lambda work: bound_network(work, compiled(work, backend))
 
 
 def by_name(work):
     return plain(work, compiled(work, "numpy"))
 
 
-def descent(backend):
-    def build(work):
-        function = compiled(work, backend)
-        if not hasattr(function, "bind"):
-            return plain_descent(work, function)
-        bound = function.bind(X=work.X, Y=work.Y)
-        start, rate = bound.pack(work.parameters), work.rate
-        return Ready(
-            lambda: bound.descend(start, learning_rate=rate, epochs=1),
-            lambda out: (None, in_order(work, bound.unpack(out))),
-        )
+def bound_descent(work, function):
+    if not hasattr(function, "bind"):
+        return plain_descent(work, function)
+    bound = function.bind(X=work.X, Y=work.Y)
+    start, rate = bound.pack(work.parameters), work.rate
+    return Ready(
+        lambda: bound.descend(start, learning_rate=rate, epochs=1),
+        lambda out: (None, in_order(work, bound.unpack(out))),
+    )
 
-    return build
+
+def descent(backend):
+    return lambda work: bound_descent(work, compiled(work, backend))
 
 
 def plain_descent(work, function):
@@ -93,6 +93,17 @@ def plain_descent(work, function):
     return Ready(call, lambda out: (None, in_order(work, out)), PLAIN)
 
 
+def bound_perceptron(work, function):
+    bound = function.bind(x=work.x, y=work.y)
+    start = bound.pack({"w": work.weight, "b": work.bias})
+
+    def answer(out):
+        parameters = bound.unpack(out)
+        return None, flat([parameters["w"], parameters["b"]])
+
+    return Ready(lambda: bound.descend(start, learning_rate=work.rate, epochs=work.epochs), answer)
+
+
 def perceptron(backend):
     def build(work):
         import sympy as sp
@@ -102,18 +113,9 @@ def perceptron(backend):
         w, b, x, y = sp.symbols("w b x y", real=True)
         loss = (sp.tanh(w * x + b) - y) ** 2
         function = sg.compile(loss, ["w", "b"], batch=["x", "y"], backend=backend)
-        if not hasattr(function, "bind"):
-            return plain_perceptron(work, sg.compile(loss, ["w", "b"], backend=backend))
-        bound = function.bind(x=work.x, y=work.y)
-        start = bound.pack({"w": work.weight, "b": work.bias})
-
-        def answer(out):
-            parameters = bound.unpack(out)
-            return None, flat([parameters["w"], parameters["b"]])
-
-        return Ready(
-            lambda: bound.descend(start, learning_rate=work.rate, epochs=work.epochs), answer
-        )
+        if hasattr(function, "bind"):
+            return bound_perceptron(work, function)
+        return plain_perceptron(work, sg.compile(loss, ["w", "b"], backend=backend))
 
     return build
 
