@@ -1,0 +1,1 @@
+"""symgrad's compiled code beside that of other tools: the parts of `bench/speed.py`."""
