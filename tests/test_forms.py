@@ -36,7 +36,7 @@ def test_both_forms_of_arrays_give_what_the_listing_gives(name):
     case = case_of(name, 6)
     plan = case.function.plan
     assert not plan.obstacle, plan.obstacle
-    sizes = {s: n for s, n in case.sizes.items()}
+    sizes = dict(case.sizes)
     for tape in [plan.rows] + [plan.columns] * (plan.columns is not None):
         space = Workspace(tape, sizes, np.float64, case.wrt)
         for key, matrix in case.matrices.items():

@@ -416,7 +416,8 @@ def _split(factor: Any) -> tuple[Any, Any]:
     """
     if factor.is_Rational:
         return factor, ONE
-    loose, held = [], []
+    loose: list[Any] = []
+    held: list[Any] = []
     for part in sp.Mul.make_args(factor):
         moves = part.is_Rational or (part.free_symbols and not part.has(sp.Float))
         (loose if moves else held).append(part)

@@ -1,0 +1,346 @@
+"""C99 text of kernels: the function, the loop of per-sample descent, the header.
+
+The text of a function holds everything that it needs: the formulas, its loops over samples, its
+own exp, tanh and the like, accurate to a few units in the last place and made so that a compiler
+turns them into vector code.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.backends import c_functions
+from symgrad.backends.descent import updates
+from symgrad.backends.kernel import Kernel
+from symgrad.backends.source import identifiers
+from symgrad.backends.straight import ATOM, COMMON, Language, Printer, entry_names
+from symgrad.tape.scalars import EXPRESSION, RATE, Straight
+
+#: Fewer samples than this are run over one by one.
+FEWEST_LANES = 16
+#: Above this many operations a loop is left to the compiler as it is.
+MOST_LANES = 700
+
+KEYWORDS = tuple(
+    re.findall(
+        r"\w+",
+        """
+auto break case char const continue default do double else enum extern float for goto if inline int
+long register restrict return short signed sizeof static struct switch typedef union unsigned void
+volatile while real n s k epoch epochs order learning_rate value samples
+size_t
+""",
+    )
+)
+_LEARNING_RATE = sp.Symbol("learning_rate")
+#: Our names of functions in C, where a tape's differ.
+_NAMES = {
+    **{"ceil": "ceiling", "arcsin": "asin", "arccos": "acos"},
+    **{"arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"},
+}
+#: Functions that end early: in scalar code a shorter chain is faster, in vector code it is not.
+_CHAINS = {"tanh": "tanh_chain", "sigmoid": "sigmoid_chain"}
+
+
+def language(dtype: Any, chained: bool) -> Language:
+    """Return how C is written, for a type of numbers.
+
+    Args:
+        dtype: float64 or float32.
+        chained: Whether the code is a chain of scalars, not the body of a vector loop.
+    """
+    suffix = "f" if dtype == np.float32 else ""
+
+    def call(kind: str) -> str:
+        name = _NAMES.get(kind, kind)
+        name = _CHAINS.get(name, name) if chained else name
+        return c_functions.call_of(name, dtype.name)
+
+    return Language(
+        texts={
+            **COMMON,
+            "reciprocal": (f"1.0{suffix}/{{0}}", 2, (3,)),
+            "and": ("({0} && {1})", ATOM, (ATOM, ATOM)),
+            "or": ("({0} || {1})", ATOM, (ATOM, ATOM)),
+            "not": ("!{0}", 3, (ATOM,)),
+            "where": ("({0} ? {1} : {2})", ATOM, (1, 1, 1)),
+        },
+        twice={"square": ("{0}*{0}", 2)},
+        calls=call,
+        statement=lambda name, text: f"const real {name} = {text};",
+        number=lambda value: number_text(value, suffix),
+        end=";",
+    )
+
+
+def number_text(value: float, suffix: str = "") -> str:
+    """Write a number in C."""
+    if not np.isfinite(value):
+        return "NAN" if value != value else ("INFINITY" if value > 0 else "-INFINITY")
+    return f"{float(value)!r}{suffix}"
+
+
+class Writer:
+    """Writes the C source of one kernel.
+
+    Args:
+        kernel: The formulas.
+        dtype: The type of numbers.
+        name: The name of the function.
+    """
+
+    def __init__(self, kernel: Kernel, dtype: Any, name: str) -> None:
+        self.kernel, self.dtype, self.name = kernel, np.dtype(dtype), name
+        taken = [name, f"{name}_call", f"{name}_descend"]
+        self.arguments = identifiers(kernel.shapes, reserved=[*KEYWORDS, *taken])
+        results = identifiers(
+            [f"d{self.arguments[key]}" for key in kernel.trained],
+            reserved=[*KEYWORDS, *taken, *self.arguments.values()],
+        )
+        self.results = dict(zip(kernel.trained, results.values(), strict=True))
+        self.used: dict[str, None] = {}
+
+    # -------------------------------------------------------------- declarations
+
+    @property
+    def prototype(self) -> str:
+        """The declaration of the function."""
+        parts = ["size_t n"] if self.kernel.axis is not None else []
+        parts += [f"const real *{c}" for c in self.arguments.values()]
+        parts += ["real *value"] if self.kernel.valued else []
+        parts += [f"real *{c}" for c in self.results.values()]
+        return f"void {self.name}({', '.join(parts)})"
+
+    @property
+    def descent_prototype(self) -> str:
+        """The declaration of the loop of per-sample descent."""
+        trained = set(self.kernel.trained)
+        data = [f"const real *{c}" for k, c in self.arguments.items() if k not in trained]
+        moved = [f"real *{self.arguments[key]}" for key in self.kernel.trained]
+        rest = ["real learning_rate", "size_t epochs", "const size_t *order"]
+        return f"void {self.name}_descend({', '.join(['size_t n', *data, *moved, *rest])})"
+
+    def load(self, name: str, target: str, keep: bool = True) -> list[str]:
+        """Return declarations of an input's entries as local numbers."""
+        rows, columns = self.kernel.shapes[name]
+        kind = "const real" if keep else "real"
+        sampled = name in self.kernel.sampled
+        start = f"{rows * columns}*k + " if sampled else ""
+        return [
+            f"{kind} {self.names[name, i, j]} = {target}[{start}{i * columns + j}];"
+            for i in range(rows)
+            for j in range(columns)
+        ]
+
+    @functools.cached_property
+    def names(self) -> dict[Any, str]:
+        """The C name of every input's entry."""
+        plain = entry_names(
+            {self.arguments[name]: shape for name, shape in self.kernel.shapes.items()},
+            self.arguments.values(),
+        )
+        back = {c: name for name, c in self.arguments.items()}
+        return {(back[c], i, j): text for (c, i, j), text in plain.items()}
+
+    def expressions(self, codes: Iterable[Straight], factor: Any = None) -> list[str]:
+        """Declare the numbers that depend on the number of samples, or on the learning rate."""
+        lines = []
+        for code in codes:
+            for op in code.ops:
+                if op.kind == "input" and op.data[0] == EXPRESSION and op.data not in self.names:
+                    name = f"e{sum(key[0] == EXPRESSION for key in self.names)}"
+                    self.names[op.data] = name
+                    known = {self.kernel.axis: sp.Symbol("samples"), RATE: _LEARNING_RATE}
+                    text = sp.ccode(op.data[1].xreplace(known))
+                    lines.append(f"const real {name} = (real)({text});")
+        return lines
+
+    # ------------------------------------------------------------------- bodies
+
+    def printer(self, code: Straight, names: Mapping[Any, str], chained: bool, prefix: str) -> Any:
+        """Print straight-line code; note the functions that it calls."""
+        made = Printer(
+            code,
+            names,
+            language(self.dtype, chained),
+            frozenset(names.values()) if prefix == "u" else frozenset(),
+            prefix,
+        )
+        lines = made.statements()
+        for kind in made.kinds:
+            written = made.language
+            if kind not in written.texts and kind not in written.twice:
+                name = _NAMES.get(kind, kind)
+                self.used[_CHAINS.get(name, name) if chained else name] = None
+        return made, lines
+
+    def loop(self, chained: bool) -> list[str]:
+        """Return the statements of one sample, which add to the accumulators."""
+        kernel = self.kernel
+        assert kernel.body is not None
+        made, lines = self.printer(kernel.body, self.names, chained, "t")
+        loads = [line for n in kernel.sampled for line in self.load(n, self.arguments[n])]
+        sums = []
+        for name, (factor, table) in kernel.body.outputs.items():
+            for i, row in enumerate(table):
+                for j, entry in enumerate(row):
+                    sums.append(f"{self.names[name, i, j]} += {made.result(entry, factor)};")
+        return [*loads, *lines, *sums]
+
+    def function(self) -> str:
+        """Return the function that computes the value and the gradients."""
+        kernel = self.kernel
+        lines = [
+            line
+            for name, argument in self.arguments.items()
+            if name not in kernel.sampled
+            for line in self.load(name, argument)
+        ]
+        if kernel.axis is not None:
+            lines.append("const real samples = (real)n;")
+        codes = [kernel.after] if kernel.body is None else [kernel.body, kernel.after]
+        lines += self.expressions(codes)
+        if kernel.body is not None:
+            lines += self._summed(kernel.body)
+        made, after = self.printer(kernel.after, self.names, True, "w")
+        lines += after
+        for name, (factor, table) in kernel.after.outputs.items():
+            target = self.results.get(name, "value")
+            entries = [entry for row in table for entry in row]
+            for k, entry in enumerate(entries):
+                lines.append(f"{target}[{k}] = {made.result(entry, factor)};")
+        return f"{self.prototype}\n{{\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
+
+    def _summed(self, body: Straight) -> list[str]:
+        for number, key in enumerate(self.kernel.accumulators):
+            self.names[key] = f"a{number}"
+        sums = [self.names[key] for key in self.kernel.accumulators]
+        zeros = ", ".join(f"{name} = 0" for name in sums)
+        head = "for (size_t k = 0; k < n; k++) {"
+        alone = [head, *(f"    {line}" for line in self.loop(chained=True)), "}"]
+        if body.count > MOST_LANES:
+            return [f"real {zeros};", *alone]
+        lanes = [head, *(f"    {line}" for line in self.loop(chained=False)), "}"]
+        pragma = f"#pragma omp simd reduction(+:{', '.join(sums)})"
+        return [
+            f"real {zeros};",
+            f"if (n < {FEWEST_LANES}) {{",
+            *(f"    {line}" for line in alone),
+            "} else {",
+            *([f"    {pragma}"] if sums else []),
+            *(f"    {line}" for line in lanes),
+            "}",
+        ]
+
+    def entry(self) -> str:
+        """Return the function that takes all pointers in one table, for loaders."""
+        count = iter(range(1000))
+        parts = [f"*(size_t *)a[{next(count)}]"] if self.kernel.axis is not None else []
+        total = len(self.arguments) + self.kernel.valued + len(self.results)
+        parts += [f"(real *)a[{next(count)}]" for _ in range(total)]
+        body = f"    {self.name}({', '.join(parts)});\n"
+        return f"void {self.name}_call(void **a)\n{{\n{body}}}\n"
+
+
+class DescentWriter(Writer):
+    """Writes the C source of the loop of per-sample descent."""
+
+    def function_of(self, loop: Any, flat: Sequence[tuple[str, int, int]]) -> str:
+        """Return the whole loop: one update of all parameters at every sample."""
+        kernel, trained = self.kernel, set(self.kernel.trained)
+        lines = [
+            line
+            for name, argument in self.arguments.items()
+            if name not in kernel.sampled
+            for line in self.load(name, argument, keep=name not in trained)
+        ]
+        lines += self.expressions([loop.straight])
+        made, body = self.printer(loop.straight, self.names, True, "u")
+        changed = type(loop)(**{**vars(loop), "names": self.names})
+        made.statements = lambda: body
+        moves = updates(changed, made, flat)
+        loads = [line for n in kernel.sampled for line in self.load(n, self.arguments[n])]
+        lines += [
+            "for (size_t epoch = 0; epoch < epochs; epoch++) {",
+            "    for (size_t s = 0; s < n; s++) {",
+            "        const size_t k = order ? order[s] : s;",
+            *(f"        {line}" for line in [*loads, *moves]),
+            "    }",
+            "}",
+        ]
+        for name in kernel.trained:
+            rows, columns = kernel.shapes[name]
+            argument = self.arguments[name]
+            lines += [
+                f"{argument}[{i * columns + j}] = {self.names[name, i, j]};"
+                for i in range(rows)
+                for j in range(columns)
+            ]
+        text = "".join(f"    {line}\n" for line in lines)
+        return f"{self.descent_prototype}\n{{\n{text}}}\n"
+
+
+# ------------------------------------------------------------------------ files
+
+
+def source_text(kernel: Kernel, dtype: Any, name: str, loop: Any = None, flat: Any = ()) -> str:
+    """Return the C source of a kernel, and of its loop of per-sample descent where one is given."""
+    writer = Writer(kernel, dtype, name)
+    functions = [writer.function()]
+    used = dict(writer.used)
+    if loop is not None:
+        descent = DescentWriter(kernel, dtype, name)
+        functions.append(descent.function_of(loop, flat))
+        used.update(descent.used)
+    functions.append(writer.entry())
+    kind = "float" if np.dtype(dtype) == np.float32 else "double"
+    helpers = c_functions.source_of(used, kind)
+    head = [
+        f"/* {name}: generated code, C99; compile with {' '.join(c_functions.FLAGS)} -fopenmp-simd",
+        "   (any other flags but -ffast-math are right, too). */",
+        "#include <stddef.h>",
+        c_functions.HEAD.rstrip(),
+        "",
+        f"typedef {kind} real;",
+        "",
+    ]
+    return "\n".join([*head, helpers, *functions])
+
+
+def header_text(kernel: Kernel, dtype: Any, name: str, descent: bool) -> str:
+    """Return the header that declares what a source defines."""
+    writer = Writer(kernel, dtype, name)
+    kind = "float" if np.dtype(dtype) == np.float32 else "double"
+    guard = f"{name.upper()}_H"
+    parts = [
+        f"#ifndef {guard}\n#define {guard}\n#include <stddef.h>\n",
+        *_described(writer),
+        writer.prototype.replace("real ", f"{kind} ") + ";\n",
+    ]
+    if descent:
+        parts.append(
+            "/* Per-sample gradient descent: one update of all parameters at every sample, in the\n"
+            "   order given, or as the samples lie where that is NULL. */\n"
+            + writer.descent_prototype.replace("real ", f"{kind} ")
+            + ";\n"
+        )
+    return "\n".join([*parts, "#endif\n"])
+
+
+def _described(writer: Writer) -> list[str]:
+    kernel = writer.kernel
+    lines = ["/* Arrays, row by row:"]
+    for name, argument in writer.arguments.items():
+        rows, columns = kernel.shapes[name]
+        many = "n times " if name in kernel.sampled else ""
+        lines.append(f"     {argument}: {many}{rows} by {columns}")
+    if kernel.valued:
+        lines.append("     value: one number")
+    lines += [f"     {c}: as {writer.arguments[key]}" for key, c in writer.results.items()]
+    return ["\n".join(lines) + " */"]
