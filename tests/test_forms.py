@@ -25,7 +25,7 @@ def called(function, arrays):
 @pytest.mark.parametrize("samples", [1, 7, 700])
 @pytest.mark.parametrize("name", [*NETS, *TEXTS])
 def test_every_form_gives_what_the_listing_gives(name, samples, monkeypatch):
-    monkeypatch.setattr(workspace, "cache_bytes", lambda: 1)  # many chunks
+    monkeypatch.setattr(workspace, "chunk_bytes", lambda: 1)  # many chunks
     case = case_of(name, samples)
     agree(called(case.function, case.arrays), case.wanted)
     agree(called(case.function, case.arrays), case.wanted)

@@ -12,7 +12,7 @@ from symgrad.backends.numpy import compile as compile_unchecked
 from symgrad.functions import FUNCTIONS
 from symgrad.tape import SAMPLES, recorded
 from symgrad.tape.evaluation import evaluated
-from symgrad.tape.passes import folded, sunk
+from symgrad.tape.passes import folded, multiplied_out, sunk
 from symgrad.tape.scalars import written_out
 
 LOSSES = ("mse", "sse", "half_sse", "mae", "huber", "cross_entropy", "binary_cross_entropy")
@@ -126,7 +126,8 @@ def test_a_tape_and_every_pass_over_it_keep_the_values(name):
             case.check(tape)
             case.check(folded(tape))
             case.check(sunk(tape, case.sizes))
-            case.check(sunk(folded(tape), case.sizes))
+            case.check(multiplied_out(tape))
+            case.check(sunk(multiplied_out(folded(tape)), case.sizes))
 
 
 @pytest.mark.parametrize("name", [*NETS, *TEXTS])

@@ -244,8 +244,9 @@ class Printer:
         flags = ["T" if turned else "" for turned in op.data]
         left, right = (self.operand(a, f) for a, f in zip(op.args, flags, strict=True))
         inner = self.tape.ops[op.args[0]].shape[0 if op.data[0] else 1]
-        # BLAS is slow where nothing is added up.
-        name = self.function("multiply") if inner == 1 else self._product(op)
+        # BLAS has more to set up than to add up there, but less than NumPy has for short rows.
+        large = self.extent(op.shape[0]) * self.extent(op.shape[1]) > DOT_ENTRIES
+        name = self.function("multiply") if inner == 1 and large else self._product(op)
         return [f"{name}({left}, {right}, {self.operand(place)})"]
 
     def _inner(self, place: int, op: Op) -> list[str]:
@@ -303,6 +304,11 @@ class Printer:
         there = place in held and held[place] is held.get(op.args[2])
         lines = [] if there else [f"{copy}({out}, {other})"]
         return [*lines, f'{copy}({out}, {value}, "same_kind", {test})']
+
+    def _reciprocal(self, place: int, op: Op) -> list[str]:
+        """Print 1 / x as a quotient: np.reciprocal has no vector code."""
+        one, divide = self.named("one", "number", 1.0), self.function("divide")
+        return [f"{divide}({one}, {self.operand(op.args[0])}, {self.operand(place)})"]
 
     def _step(self, place: int, op: Op) -> list[str]:
         zero, greater = self.named("zero", "number", 0.0), self.function("greater")

@@ -12,7 +12,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph
 from symgrad.tape import INPUT, SAMPLES, Tape, recorded
 from symgrad.tape.evaluation import extent
-from symgrad.tape.passes import folded, sunk
+from symgrad.tape.passes import folded, multiplied_out, sunk
 from symgrad.tape.recorder import NATIVE
 from symgrad.tape.scalars import Straight, written_out
 
@@ -112,14 +112,14 @@ class Plan:
     @cached_property
     def rows(self) -> Tape:
         """The tape with arrays as they come."""
-        return folded(self.recorded(None))
+        return multiplied_out(folded(self.recorded(None)))
 
     @cached_property
     def columns(self) -> Tape | None:
         """The tape with the samples last, where there are some and one pass over them does."""
         if self.axis is None:
             return None
-        tape = folded(self.recorded(self.axis))
+        tape = multiplied_out(folded(self.recorded(self.axis)))
         spread = [name for name, p in tape.inputs.items() if tape.ops[p].shape[1] == self.axis]
         if stages(tape) is None or set(spread) & set(self._wanted.trained):
             return None

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import sympy as sp
+
 from symgrad.tape import INNER, MATMUL, NUMBER, SUM, TRANSPOSE, Op, Tape
 from symgrad.tape.evaluation import extent
+from symgrad.tape.reading import trimmed
 
 
 def readers_of(tape: Tape) -> dict[int, list[int]]:
@@ -58,6 +61,42 @@ def folded(tape: Tape) -> Tape:
         skipped[place] = inner
         signs.update(dict.fromkeys(members, op))
     return _folded(tape, signs, skipped)
+
+
+def multiplied_out(tape: Tape) -> Tape:
+    """Write x (1 - s) as x - x s: as many operations, and none with a number.
+
+    A scalar operand costs NumPy more than an array does. Both spellings round alike: the error is
+    that of 1 - s beside x.
+    """
+    readers = readers_of(tape)
+    rewriter = _Rewriter()
+    place_of: dict[int, int] = {}
+    for place, op in enumerate(tape.ops):
+        found = _complement(tape, place, op, readers)
+        if found is None:
+            place_of[place] = rewriter(op._replace(args=tuple(place_of[arg] for arg in op.args)))
+            continue
+        x, s = (place_of[arg] for arg in found)
+        kind = Op("square", (x,), op.shape) if x == s else Op("multiply", (x, s), op.shape)
+        place_of[place] = rewriter(Op("subtract", (x, rewriter(kind)), op.shape))
+    return trimmed(_finished(tape, rewriter, place_of))
+
+
+def _complement(
+    tape: Tape, place: int, op: Op, readers: Mapping[int, list[int]]
+) -> tuple[int, int] | None:
+    """Return x and s of x (1 - s), where nobody else reads 1 - s and all have one shape."""
+    if op.kind != "multiply":
+        return None
+    for x, inner in (op.args, op.args[::-1]):
+        found = tape.ops[inner]
+        if found.kind != "subtract" or readers[inner] != [place] or found.shape != op.shape:
+            continue
+        one, s = found.args
+        if tape.ops[one] == Op(NUMBER, (), (1, 1), sp.S.One) and tape.ops[x].shape == op.shape:
+            return x, s
+    return None
 
 
 def _foldable(tape: Tape, place: int, op: Op, readers: Mapping[int, list[int]]) -> int | None:

@@ -51,9 +51,12 @@ def bound_network(work, function):
         return plain(work, function, PLAIN)
     bound = function.bind(X=work.X, Y=work.Y)
     vector = bound.pack(work.parameters)
+    if bound.form.kind == "scalars":
+        # Python's own floats are what that form computes with, as arrays are what others do.
+        vector = vector.tolist()
     return Ready(
         lambda: bound(vector),
-        lambda out: (float(out[0]), in_order(work, bound.unpack(out[1]))),
+        lambda out: (float(out[0]), in_order(work, bound.unpack(np.array(out[1])))),
     )
 
 
