@@ -12,7 +12,7 @@ from symgrad.backends.numpy import compile as compile_unchecked
 from symgrad.functions import FUNCTIONS
 from symgrad.tape import SAMPLES, recorded
 from symgrad.tape.evaluation import evaluated
-from symgrad.tape.passes import folded, multiplied_out, sunk
+from symgrad.tape.passes import flipped, folded, multiplied_out, sunk
 from symgrad.tape.scalars import written_out
 
 LOSSES = ("mse", "sse", "half_sse", "mae", "huber", "cross_entropy", "binary_cross_entropy")
@@ -127,6 +127,7 @@ def test_a_tape_and_every_pass_over_it_keep_the_values(name):
             case.check(folded(tape))
             case.check(sunk(tape, case.sizes))
             case.check(multiplied_out(tape))
+            case.check(flipped(tape, case.sizes))
             case.check(sunk(multiplied_out(folded(tape)), case.sizes))
 
 
@@ -168,3 +169,13 @@ def test_a_sign_moves_into_weights_and_a_factor_to_the_residuals():
     wide = Case(net_loss("rows", ["tanh", None], "mse"), None, samples=2)
     sunken = sunk(wide.tape(), wide.sizes)
     assert {value.factor for name, value in sunken.outputs.items() if name != "value"} == {1}
+
+
+def test_large_gradients_are_computed_transposed():
+    case = Case(sg.mse(sg.Network(300, [sg.Dense(40, "tanh"), sg.Dense(2)])), None, samples=3)
+    tape = flipped(case.tape(), case.sizes)
+    assert tape.outputs["W1"].turned
+    assert not tape.outputs["W2"].turned
+    case.check(tape)
+    _, gradients = case.function(**case.arrays)
+    np.testing.assert_allclose(gradients["W1"], case.wanted["W1"], rtol=1e-10, atol=1e-14)

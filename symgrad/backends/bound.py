@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -36,7 +36,12 @@ class BoundFunction:
         size: The length of the flat vector.
         form: Which form of code runs, and why.
         source: The text that runs.
+        parameters: The vector that is read: what is given is copied here, unless it is this one.
+        raw: The call without checks, for the tightest loops.
     """
+
+    parameters: Any
+    raw: Callable[[Any], Any]
 
     #: By parameter: its part of the flat vector, the rows and columns that lie there transposed,
     #: and its shape.
@@ -230,24 +235,41 @@ class ArrayFunction(BoundFunction):
         for name, array in self._data.items():
             target = laid_over(space.inputs[name], call.shapes[name], name in quick.wanted.batch)
             target[...] = array
-        self._value: tuple[Any, float] | None = None
-        if VALUE in tape.outputs:
-            self._value = space.number(VALUE)
         self._pieces = {
             name: piece_of(space.printer.entries[name], call.shapes[name]) for name in self.names
         }
-        self._space, self._gradient, self.source = space, space.gradient, space.source
+        self._space, self.parameters, self.source = space, space.parameters, space.source
+        self.raw = _evaluator(space)
 
     def __call__(self, p: Any) -> tuple[Any, Any]:
         """Compute the value and the flat gradient; see `BoundFunction`."""
-        space, value = self._space, self._value
-        parameters = space.parameters
+        if p is not self.parameters and len(p) != self.size:
+            raise self._misfit(p)
+        return self.raw(p)  # type: ignore[no-any-return]
+
+
+def _evaluator(space: Workspace) -> Callable[[Any], Any]:
+    """Return the function of a flat vector that runs in a workspace."""
+    run, parameters, gradient = space.run, space.parameters, space.gradient
+    if VALUE not in space.tape.outputs:
+
+        def gradient_at(p: Any) -> Any:
+            if p is not parameters:
+                parameters[:] = p
+            run()
+            return None, gradient
+
+        return gradient_at
+    array, factor = space.number(VALUE)
+    item = array.item
+
+    def at(p: Any) -> Any:
         if p is not parameters:
-            if len(p) != len(parameters):
-                raise self._misfit(p)
             parameters[:] = p
-        space.run()
-        return (None if value is None else value[0].item() * value[1]), self._gradient
+        run()
+        return item() * factor, gradient
+
+    return at
 
 
 class ScalarFunction(BoundFunction):
@@ -266,25 +288,26 @@ class ScalarFunction(BoundFunction):
             namespace.update({names[key]: number for key, number in pairs})
         lines = [straight.unpacking(flat, "p"), *body]
         results = result_texts(code, printer, self.names)
-        self.source, self._function = loaded("run", ["p"], lines, results, namespace)
-        self._valued = VALUE in code.outputs
+        value = results.pop(0) if VALUE in code.outputs else "None"
+        pair = [value, f"({', '.join(results)}{',' * (len(results) == 1)})"]
+        self.source, self.raw = loaded("run", ["p"], lines, pair, namespace)
         self._pieces = self._in_order()
+        self.parameters = np.zeros(len(flat))
         self._gradient = np.zeros(len(flat))
 
     def __call__(self, p: Any) -> tuple[Any, Any]:
         """Compute the value and the flat gradient; see `BoundFunction`."""
         kept = type(p) is list
-        if len(p) != self.size:
-            raise self._misfit(p)
         try:
-            found = self._function(p if kept else p.tolist())
+            found = self.raw(p if kept else p.tolist())
         except straight.OUTSIDE:
+            if len(p) != self.size:
+                raise self._misfit(p) from None
             return self._in_arrays(p, kept)
-        value, gradient = (found[0], found[1:]) if self._valued else (None, found)
         if kept:
-            return value, gradient
-        self._gradient[:] = gradient
-        return value, self._gradient
+            return found  # type: ignore[no-any-return]
+        self._gradient[:] = found[1]
+        return found[0], self._gradient
 
     def _in_arrays(self, p: Any, kept: bool) -> tuple[Any, Any]:
         """Compute with NumPy, which has inf and nan where Python's math raises."""

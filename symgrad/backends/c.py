@@ -6,8 +6,7 @@ Loading asks the system's C compiler once; the library is kept in a cache by the
 from __future__ import annotations
 
 import ctypes
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from symgrad.backends.c_library import library
 from symgrad.backends.c_text import KEYWORDS, header_text, source_text
 from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel
-from symgrad.backends.native import Engine, NativeFunction, NativeQuick, looped, open_call
+from symgrad.backends.native import Engine, NativeFunction, NativeQuick, Space, looped, open_call
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import Call
 from symgrad.backends.source import identifiers
@@ -29,50 +28,73 @@ NAME = "value_and_gradients"
 
 
 class CEngine(Engine):
-    """A kernel compiled by the system's C compiler, called through ctypes."""
+    """A kernel compiled by the system's C compiler, called by a module of its own or ctypes."""
 
     def __init__(self, kernel: Kernel, dtype: Any, loop: Any, flat: Any) -> None:
         self.kernel, self.dtype = kernel, np.dtype(dtype)
         self.source = source_text(kernel, dtype, NAME, loop, flat)
-        self._library = library(self.source)
-        self._call = getattr(self._library, f"{NAME}_call")
+        self._library = library(self.source, f"{NAME}_call", self.dtype == np.float32)
+        self._call = getattr(self._library.functions, f"{NAME}_call")
         self._call.argtypes, self._call.restype = [ctypes.c_void_p], None
 
-    def caller(
-        self, count: int, inputs: Mapping[str, Any], value: Any, gradients: Mapping[str, Any]
-    ) -> Callable[[], None]:
-        """Return a function that computes from arrays into arrays; see `Engine`."""
+    def caller(self, count: int, space: Space) -> Callable[[Any], Any]:
+        """Return a function of the vector of parameters; see `Engine`."""
         size = ctypes.c_size_t(count)
-        arrays = [inputs[name] for name in self.kernel.shapes]
-        arrays += [value] * self.kernel.valued
-        arrays += [gradients[name] for name in self.kernel.trained]
+        kernel = self.kernel
+        arrays = [space.inputs[name] for name in kernel.shapes]
+        arrays += [space.value] * kernel.valued
+        arrays += [space.parts[name] for name in kernel.trained]
         pointers = [array.ctypes.data for array in arrays]
-        if self.kernel.axis is not None:
+        if kernel.axis is not None:
             pointers.insert(0, ctypes.addressof(size))
         table = (ctypes.c_void_p * len(pointers))(*pointers)
-        made = functools.partial(self._call, ctypes.c_void_p(ctypes.addressof(table)))
-        # What the table points to must live as long as the function.
-        made.kept = (size, table, arrays)  # type: ignore[attr-defined]
-        return made
+        kept = size, table, arrays
+        if self._library.door is None:
+            return self._through_ctypes(space, kept)
+        return self._library.door.bind(  # type: ignore[no-any-return]
+            ctypes.addressof(table),
+            space.parameters.ctypes.data,
+            space.value.ctypes.data if kernel.valued else 0,
+            count,
+            len(space.parameters),
+            space.parameters,
+            space.gradient,
+            kept,
+        )
 
-    def descend(
-        self, count: int, inputs: Mapping[str, Any], learning_rate: float, epochs: int, order: Any
-    ) -> None:
-        """Move the parameters among the inputs, in place, sample by sample."""
-        run = getattr(self._library, f"{NAME}_descend")
+    def _through_ctypes(self, space: Space, kept: Any) -> Callable[[Any], Any]:
+        call, pointer = self._call, ctypes.c_void_p(ctypes.addressof(kept[1]))
+        parameters, gradient = space.parameters, space.gradient
+        value = space.value if self.kernel.valued else None
+
+        def at(p: Any) -> Any:
+            if p is not parameters:
+                if np.shape(p) != parameters.shape:
+                    return NotImplemented
+                parameters[:] = p
+            call(pointer)
+            return (None if value is None else value.item()), gradient
+
+        at.kept = kept  # type: ignore[attr-defined]
+        return at
+
+    def descender(self, space: Space) -> Callable[[int, float, int, Any], None]:
+        """Return the loop that moves the parameters in place; see `Engine`."""
+        run = getattr(self._library.functions, f"{NAME}_descend")
+        run.restype = None
         kernel = self.kernel
         names = [name for name in kernel.shapes if name not in kernel.trained]
-        pointers = [ctypes.c_void_p(inputs[name].ctypes.data) for name in [*names, *kernel.trained]]
+        arrays = [space.inputs[name] for name in [*names, *kernel.trained]]
+        pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
         number = ctypes.c_float if self.dtype == np.float32 else ctypes.c_double
-        places = None if order is None else ctypes.c_void_p(order.ctypes.data)
-        run.restype = None
-        run(
-            ctypes.c_size_t(count),
-            *pointers,
-            number(learning_rate),
-            ctypes.c_size_t(epochs),
-            places,
-        )
+        size, pointer = ctypes.c_size_t, ctypes.c_void_p
+
+        def descend(count: int, learning_rate: float, epochs: int, order: Any) -> None:
+            places = None if order is None else pointer(order.ctypes.data)
+            run(size(count), *pointers, number(learning_rate), size(epochs), places)
+
+        descend.kept = arrays  # type: ignore[attr-defined]
+        return descend
 
 
 class CFunction(NativeFunction):

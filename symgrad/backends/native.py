@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ from symgrad.backends.bound import BoundFunction, bound, diverged
 from symgrad.backends.descent import loop_of
 from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel, kernel_of
-from symgrad.backends.plan import VALUE, Form, Plan, Wanted
+from symgrad.backends.plan import Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
-from symgrad.backends.runners import Call, Quick, Runner
-from symgrad.errors import UnsupportedError
+from symgrad.backends.runners import KEPT, Call, Quick, Runner
+from symgrad.errors import OptionError, UnsupportedError
 
 
 class Engine:
@@ -30,28 +31,26 @@ class Engine:
     source: str
 
     @abstractmethod
-    def caller(
-        self, count: int, inputs: Mapping[str, Any], value: Any, gradients: Mapping[str, Any]
-    ) -> Callable[[], None]:
-        """Return a function that computes from arrays into arrays.
+    def caller(self, count: int, space: Space) -> Callable[[Any], Any]:
+        """Return a function that computes in the arrays of a space.
 
         Args:
             count: The number of samples.
-            inputs: Contiguous arrays by name; those with samples have them on the first axis.
-            value: An array of one entry, where a value is computed.
-            gradients: Contiguous arrays by the names of the parameters.
+            space: The arrays.
+
+        Returns:
+            A function of a flat vector, which it copies into the parameters unless it is these,
+            that returns the value and the gradient, or NotImplemented where that is no vector of
+            the right kind.
         """
 
     @abstractmethod
-    def descend(
-        self,
-        count: int,
-        inputs: Mapping[str, Any],
-        learning_rate: float,
-        epochs: int,
-        order: Any,
-    ) -> None:
-        """Move the parameters among the inputs, in place, sample by sample."""
+    def descender(self, space: Space) -> Callable[[int, float, int, Any], None]:
+        """Return a function that moves the parameters of a space, sample by sample.
+
+        It takes the number of samples to visit, the learning rate, the number of epochs, and the
+        places of the samples, an array of `uintp` or None.
+        """
 
 
 class NativePlan(Plan):
@@ -143,8 +142,19 @@ def in_order(names: Sequence[str], shapes: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-class _Space:
-    """The arrays of one run."""
+class Space:
+    """The arrays of one run.
+
+    Attributes:
+        inputs: Contiguous arrays by name; those with samples have them on the first axis. The
+            parameters are parts of one flat vector.
+        parameters: That vector.
+        targets: Views of the inputs, in the shapes of the users' arrays.
+        parts: The parts of the flat gradient, by parameter.
+        gradient: The flat gradient.
+        value: An array of one entry.
+        at: Computes from a flat vector; see `Engine.caller`.
+    """
 
     def __init__(self, quick: NativeQuick, call: Call, data: Mapping[str, Any]) -> None:
         engine, kernel = quick.engine(call), quick.kernel(call.sizes)
@@ -156,12 +166,12 @@ class _Space:
         for name, shape in call.shapes.items():
             if name in self.pieces:
                 self.inputs[name] = self.parameters[self.pieces[name][0]]
-            elif name in data:
-                self.inputs[name] = data[name]
             else:
-                self.inputs[name] = np.zeros(shape, call.dtype)
-        parts = {name: self.gradient[part] for name, (part, _, _) in self.pieces.items()}
-        self.run = engine.caller(quick.count(call), self.inputs, self.value, parts)
+                self.inputs[name] = data[name] if name in data else np.zeros(shape, call.dtype)
+        pairs = zip(self.inputs.values(), call.shapes.values(), strict=True)
+        self.targets = [array.reshape(shape) for array, shape in pairs]
+        self.parts = {name: self.gradient[part] for name, (part, _, _) in self.pieces.items()}
+        self.at = engine.caller(quick.count(call), self)
 
 
 class NativeRunner(Runner):
@@ -169,9 +179,8 @@ class NativeRunner(Runner):
 
     def __init__(self, quick: NativeQuick, call: Call) -> None:
         self.quick, self.call = quick, call
-        self._valued = VALUE in quick.wanted.outputs
-        self._own = _Space(quick, call, {})
-        self._free = [_Space(quick, call, {})]
+        self._own = Space(quick, call, {})
+        self._free = [Space(quick, call, {})]
         self.pieces, self.source = self._own.pieces, quick.engine(call).source
 
     def __call__(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
@@ -179,21 +188,22 @@ class NativeRunner(Runner):
         try:
             space = self._free.pop()
         except IndexError:
-            space = _Space(self.quick, self.call, {})
+            space = Space(self.quick, self.call, {})
         value, gradient = self._computed(space, arrays)
         gradient = gradient.copy()
-        self._free.append(space)
+        if len(self._free) < KEPT:
+            self._free.append(space)
         return value, gradient
 
     def raw(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
         """Compute into arrays that the next call overwrites; one thread at a time."""
         return self._computed(self._own, arrays)
 
-    def _computed(self, space: _Space, arrays: Iterable[Any]) -> tuple[Any, Any]:
-        for target, array in zip(space.inputs.values(), arrays, strict=True):
-            np.copyto(target.reshape(array.shape), array, casting="same_kind")
-        space.run()
-        return (space.value.item() if self._valued else None), space.gradient
+    def _computed(self, space: Space, arrays: Iterable[Any]) -> tuple[Any, Any]:
+        for target, array in zip(space.targets, arrays, strict=True):
+            target[...] = array
+        found: tuple[Any, Any] = space.at(space.parameters)
+        return found
 
 
 class NativeBound(BoundFunction):
@@ -203,21 +213,29 @@ class NativeBound(BoundFunction):
 
     def _bind(self) -> None:
         data = {name: np.ascontiguousarray(array) for name, array in self._data.items()}
-        self._space = _Space(self._quick, self._call, data)
+        self._space = Space(self._quick, self._call, data)
         self._pieces = self._space.pieces
-        self._valued = VALUE in self._quick.wanted.outputs
         self.source = self._quick.engine(self._call).source
+        self.raw = self._space.at
+        self.parameters = self._space.parameters
 
     def __call__(self, p: Any) -> tuple[Any, Any]:
         """Compute the value and the flat gradient; see `BoundFunction`."""
-        space = self._space
-        parameters = space.parameters
-        if p is not parameters:
-            if len(p) != len(parameters):
+        found = self.raw(p)
+        if found is NotImplemented:
+            vector = np.ascontiguousarray(p, self._call.dtype)
+            if vector.shape != (self.size,):
                 raise self._misfit(p)
-            parameters[:] = p
-        space.run()
-        return (space.value.item() if self._valued else None), space.gradient
+            found = self.raw(vector)
+        return found  # type: ignore[no-any-return]
+
+    @cached_property
+    def _descend(self) -> Callable[[int, float, int, Any], None]:
+        return self._quick.engine(self._call).descender(self._space)
+
+    @cached_property
+    def _count(self) -> int:
+        return len(self._data[self.sampled[0]])
 
     def descend(
         self, p: Any, learning_rate: float, epochs: int = 1, order: Sequence[int] | None = None
@@ -225,17 +243,20 @@ class NativeBound(BoundFunction):
         """Run per-sample gradient descent in compiled code; see `BoundFunction.descend`."""
         if len(p) != self.size:
             raise self._misfit(p)
-        space, count = self._space, len(self._data[self.sampled[0]])
-        places = None if order is None else np.ascontiguousarray(order, dtype=np.uintp)
-        if places is not None and (places.ndim != 1 or (places.size and places.max() >= count)):
-            raise IndexError(f"order holds places of samples, from 0 to {count - 1}")
-        space.parameters[:] = p
-        visited = count if places is None else len(places)
-        engine = self._quick.engine(self._call)
-        engine.descend(visited, space.inputs, float(learning_rate), int(epochs), places)
-        if not np.all(np.isfinite(space.parameters)):
+        count = self._count
+        places = None
+        if order is not None:
+            places = np.ascontiguousarray(order, dtype=np.uintp)
+            if places.ndim != 1 or (places.size and places.max() >= count):
+                raise OptionError(f"order holds places of samples, from 0 to {count - 1}")
+            count = len(places)
+        parameters = self.parameters
+        parameters[:] = p
+        self._descend(count, learning_rate, epochs, places)
+        # One number tells; where it overflows, the parameters may be finite all the same.
+        if not isfinite(parameters.dot(parameters)) and not np.all(np.isfinite(parameters)):
             raise diverged(learning_rate)
-        return space.parameters.tolist() if type(p) is list else space.parameters.copy()
+        return parameters.tolist() if type(p) is list else parameters.copy()
 
 
 class NativeFunction(CompiledFunction):

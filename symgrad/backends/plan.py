@@ -12,7 +12,7 @@ from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph
 from symgrad.tape import INPUT, SAMPLES, Tape, recorded
 from symgrad.tape.evaluation import extent
-from symgrad.tape.passes import folded, multiplied_out, sunk
+from symgrad.tape.passes import flipped, folded, multiplied_out, sunk
 from symgrad.tape.recorder import NATIVE
 from symgrad.tape.scalars import Straight, written_out
 
@@ -21,7 +21,7 @@ SCALARS, COLUMNS, ROWS, LINES = "scalars", "columns", "rows", "lines"
 #: One sample runs in Python's own floats up to this many operations.
 MOST_OPERATIONS = 700
 #: Layers up to this width run with the samples last; wider ones are a matter of BLAS alone.
-NARROW = 32
+NARROW = 128
 #: Above this many samples wide layers run with the samples last, too: in chunks.
 MOST_ROWS = 2048
 
@@ -130,7 +130,7 @@ class Plan:
         if form.kind == COLUMNS:
             assert self.columns is not None
             return self.columns
-        return sunk(self.rows, sizes)
+        return flipped(sunk(self.rows, sizes), sizes)
 
     def straight(self, sizes: Mapping[Any, int]) -> Straight:
         """Return the formulas written out entry by entry."""

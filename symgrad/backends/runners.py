@@ -95,11 +95,14 @@ class Runner:
 
     def parts(self, flat: Any) -> dict[str, Any]:
         """Take the flat vector apart: views of it, in the shapes in which the arrays came."""
-        found = {}
-        for name, (part, turned, shape) in self.pieces.items():
-            piece = flat[part]
-            found[name] = (piece.reshape(turned).T if turned else piece).reshape(shape)
-        return found
+        return {
+            name: (
+                flat[part].reshape(shape)
+                if turned is None
+                else flat[part].reshape(turned).T.reshape(shape)
+            )
+            for name, (part, turned, shape) in self.pieces.items()
+        }
 
 
 def piece_of(entry: Entry, shape: tuple[int, ...]) -> tuple[Any, Any, tuple[int, ...]]:
@@ -153,7 +156,7 @@ class ArrayRunner(Runner):
     def _computed(self, held: tuple[Workspace, list[Any], Any], arrays: Iterable[Any]) -> Any:
         space, targets, value = held
         for target, array in zip(targets, arrays, strict=True):
-            np.copyto(target, array, casting="same_kind")
+            target[...] = array
         space.run()
         number = None if value is None else value[0].item() * value[1]
         return number, space.gradient

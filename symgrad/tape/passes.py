@@ -154,6 +154,33 @@ def _folded(tape: Tape, signs: Mapping[tuple[int, int], Op], skipped: Mapping[in
     return _finished(tape, rewriter, place_of)
 
 
+#: Gradients of fewer entries stay as they are.
+LARGE = 8192
+
+
+def flipped(tape: Tape, sizes: Mapping[Any, int]) -> Tape:
+    """Compute large gradients X' D as the transpose of D' X, where X is wider than D.
+
+    BLAS is faster where the longer side of the result is contiguous. The result, and its
+    parameter with it, then lies transposed in memory.
+    """
+    nodes = [value.node for value in tape.outputs.values()]
+    ops = list(tape.ops)
+    outputs = dict(tape.outputs)
+    for name, value in tape.outputs.items():
+        op = ops[value.node]
+        if op.kind != MATMUL or nodes.count(value.node) > 1 or readers_of(tape)[value.node] != [-1]:
+            continue
+        rows, columns = (extent(size, sizes) for size in op.shape)
+        if rows <= columns or rows * columns <= LARGE:
+            continue
+        (left, right), (turn_left, turn_right) = op.args, op.data
+        turned = not turn_right, not turn_left
+        ops[value.node] = Op(MATMUL, (right, left), op.shape[::-1], turned)
+        outputs[name] = value._replace(turned=not value.turned)
+    return Tape(tuple(ops), outputs, tape.axis)
+
+
 def sunk(tape: Tape, sizes: Mapping[Any, int]) -> Tape:
     """Multiply by a factor early where arrays are small, not at the end where they are large.
 
