@@ -8,6 +8,7 @@ import shutil
 import statistics
 import sys
 import time
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +139,9 @@ class Bindable:
             else {name: array.shape for name, array in work.parameters.items()}
         )
         self.shapes = dict(reversed(shapes.items()))
+        self.form = types.SimpleNamespace(kind="rows")
+        self.parameters = np.zeros(sum(map(math.prod, self.shapes.values())))
+        self.raw = self.__call__
 
     def bind(self, **arrays):
         assert set(arrays) == ({"x", "y"} if self.work.kind == "perceptron" else {"X", "Y"})

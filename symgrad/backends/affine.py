@@ -6,6 +6,7 @@ the gradients of both together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -55,17 +56,16 @@ def affines(tape: Tape, trained: frozenset[str]) -> list[Affine]:
             made = _affine(tape, place, bias, product, readers, trained)
             if made is not None:
                 found.append(made)
-    return [a for a in found if _alone(a, found)]
-
-
-def _alone(affine: Affine, found: list[Affine]) -> bool:
-    """Tell whether no other layer pairs this weight or this bias with another."""
-    mine = affine.block
-    return all(
-        other.block == mine
-        for other in found
-        if other.block.weight == mine.weight or other.block.bias == mine.bias
-    )
+    # A weight, or a bias, that another layer pairs with another one lies by itself.
+    partners: dict[str, set[Block]] = {}
+    for affine in found:
+        for name in (affine.block.weight, affine.block.bias):
+            partners.setdefault(name, set()).add(affine.block)
+    return [
+        affine
+        for affine in found
+        if len(partners[affine.block.weight]) == len(partners[affine.block.bias]) == 1
+    ]
 
 
 def _affine(
@@ -110,10 +110,10 @@ def gathered(tape: Tape, found: list[Affine]) -> dict[int, tuple[int, Affine]]:
         By the place of the weight's gradient, that of the bias's and the layer.
     """
     results: dict[int, tuple[int, Affine]] = {}
-    nodes = [value.node for value in tape.outputs.values()]
+    nodes = Counter(value.node for value in tape.outputs.values())
     for affine in found:
         pair = [tape.outputs.get(name) for name in (affine.block.weight, affine.block.bias)]
-        if pair[0] is None or pair[1] is None or any(nodes.count(v.node) > 1 for v in pair if v):
+        if pair[0] is None or pair[1] is None or any(nodes[v.node] > 1 for v in pair if v):
             continue
         weight, bias = tape.ops[pair[0].node], tape.ops[pair[1].node]
         if (

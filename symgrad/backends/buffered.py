@@ -84,6 +84,7 @@ class Printer:
         self.products = {affine.product for affine in self.affines}
         self.by_total = {affine.total: affine for affine in self.affines}
         self.gathered = gathered(tape, self.affines)
+        self.gathered_totals = {total for total, _ in self.gathered.values()}
         self.negated = {p for a in self.affines if a.negative for p in self._signed(a)}
         self.hints = self._hints()
         fixed = {*self.slots.places, *self.aug, *self.negated, *self.products}
@@ -189,7 +190,7 @@ class Printer:
             left, right = self.operand(op.args[0], "a"), self.operand(op.args[1], "T")
             out = self.named(f"G{affine.product}", "gradient", affine.block)
             return [f"{self._product(op)}({left}, {right}, {out})"]
-        if any(place == total for total, _ in self.gathered.values()):
+        if place in self.gathered_totals:
             return []
         printer = getattr(self, f"_{op.kind}", None)
         if printer is not None:

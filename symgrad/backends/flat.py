@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from symgrad.backends.affine import Block
 from symgrad.backends.memory import TOTAL
-from symgrad.tape import MATMUL, SUM, Tape, Value
+from symgrad.tape import MATMUL, SUM, Tape
 from symgrad.tape.evaluation import extent
 
 
@@ -84,6 +85,7 @@ def slots_of(
 ) -> Slots:
     """Give every sum over samples a place; gradients that are one, the place of their entry."""
     places: dict[int, tuple[int, tuple[int, int]]] = {}
+    alone = written_alone(tape)
     chunked = TOTAL in stage
 
     def held_at(place: int) -> tuple[int, int]:
@@ -97,7 +99,7 @@ def slots_of(
         # One row lies as one column does.
         if value.turned != entry.turned and 1 not in entry.held:
             continue
-        if stage[value.node] == TOTAL or (not chunked and writes_itself(tape, value)):
+        if stage[value.node] == TOTAL or (not chunked and value.node in alone):
             places[value.node] = (entry.start, held_at(value.node))
     start = sum(entry.count for entry in entries.values())
     for place in range(len(tape.ops)):
@@ -107,9 +109,12 @@ def slots_of(
     return Slots(places, start)
 
 
-def writes_itself(tape: Tape, value: Value) -> bool:
-    """Tell whether a result can be written by its operation where it belongs, without a copy."""
-    op = tape.ops[value.node]
-    nodes = [other.node for other in tape.outputs.values()]
-    read = any(value.node in other.args for other in tape.ops)
-    return op.kind in (MATMUL, SUM) and nodes.count(value.node) == 1 and not read
+def written_alone(tape: Tape) -> set[int]:
+    """Return the results that their operation can write where they belong, without a copy."""
+    read = {arg for op in tape.ops for arg in op.args}
+    nodes = Counter(value.node for value in tape.outputs.values())
+    return {
+        node
+        for node, count in nodes.items()
+        if count == 1 and node not in read and tape.ops[node].kind in (MATMUL, SUM)
+    }

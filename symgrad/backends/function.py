@@ -33,9 +33,19 @@ class CompiledFunction:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._function = _loaded(recipe.program)
         self._names = tuple(v.name for v in recipe.graph.inputs)
         self._known: dict[Any, tuple[Runner, quick.Call]] = {}
+        if self.plan.obstacle:
+            _ = self._function
+
+    def __reduce__(self) -> Any:
+        # Code that was loaded, and buffers, are made again where they are needed.
+        return type(self), (self._recipe,)
+
+    @cached_property
+    def _function(self) -> Callable[..., Any]:
+        """The line-for-line form, loaded."""
+        return _loaded(self._recipe.program)
 
     @cached_property
     def _wanted(self) -> Wanted:
@@ -46,8 +56,8 @@ class CompiledFunction:
 
     @cached_property
     def _quick(self) -> Quick:
-        """The fast forms of the same formulas."""
-        return Quick(self._wanted)
+        """The fast forms of the same formulas; equal formulas share them."""
+        return quick.of_structure(self._wanted)
 
     @property
     def plan(self) -> Plan:

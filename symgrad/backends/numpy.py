@@ -76,12 +76,9 @@ def compile(
         raise OptionError("reduce is for arrays of samples; name them in batch=[...]")
     if chosen and reduce is None and (loss or (valued and keys)):
         reduce = "mean"
-    name = "value_and_gradients" if valued and keys else "gradients" if keys else "value"
-    generated = program(made, outputs, chosen, name)
     moving = graphs.dependents(made, [made.symbols[key] for key in chosen])
     plan = Recipe(
         graph=made,
-        program=generated,
         outputs=outputs,
         keys=keys,
         valued=valued,
@@ -132,18 +129,19 @@ def _names_of(value: Formula, wrt: Any) -> list[str]:
 def _used_inputs(made: Graph, keys: Iterable[str]) -> tuple[Variable, ...]:
     """Keep the inputs that the outputs depend on, and those that tell a size."""
     used = set().union(*(trees.symbols(e) for _, e in made.definitions), set(made.outputs))
-    kept = [v for v in made.inputs if v.symbol in used or v.name in set(keys)]
-    sizes = {s for _, e in made.definitions for s in _free_sizes(e, made)}
+    names = set(keys)
+    kept = {v.name for v in made.inputs if v.symbol in used or v.name in names}
+    told = {s for v in made.inputs if v.name in kept for s in _sizes_of(v)}
+    lacking = (set(made.sizes) & used) - told
     for variable in made.inputs:
-        told = {s for v in kept for size in v.sizes for s in size.free_symbols}
-        own = {s for size in variable.sizes for s in size.free_symbols}
-        if variable not in kept and own & (sizes - told):
-            kept.append(variable)
-    return tuple(v for v in made.inputs if v in kept)
+        if variable.name not in kept and _sizes_of(variable) & lacking:
+            kept.add(variable.name)
+            lacking -= _sizes_of(variable)
+    return tuple(v for v in made.inputs if v.name in kept)
 
 
-def _free_sizes(expression: Any, made: Graph) -> set[Any]:
-    return set(made.sizes) & trees.symbols(expression)
+def _sizes_of(variable: Variable) -> set[Any]:
+    return {s for size in variable.sizes for s in size.free_symbols}
 
 
 def _float_type(dtype: Any) -> Any:

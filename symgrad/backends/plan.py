@@ -78,7 +78,7 @@ class Plan:
     def obstacle(self) -> str:
         """What keeps the formulas from any fast form; empty where nothing does."""
         try:
-            self.recorded()
+            _ = self._plain
             return ""
         except UnsupportedError as error:
             return str(error)
@@ -110,9 +110,13 @@ class Plan:
         )
 
     @cached_property
+    def _plain(self) -> Tape:
+        return self.recorded(None)
+
+    @cached_property
     def rows(self) -> Tape:
         """The tape with arrays as they come."""
-        return multiplied_out(folded(self.recorded(None)))
+        return multiplied_out(folded(self._plain))
 
     @cached_property
     def columns(self) -> Tape | None:
@@ -134,7 +138,11 @@ class Plan:
 
     def straight(self, sizes: Mapping[Any, int]) -> Straight:
         """Return the formulas written out entry by entry."""
-        return written_out(sunk(self.recorded(spelled=True), sizes), sizes)
+        tape = self._plain
+        if any(op.kind in ("exp", "log1p") for op in tape.ops):
+            # There may be a sigmoid or softplus, which NumPy spells and Python has a form for.
+            tape = self.recorded(spelled=True)
+        return written_out(sunk(tape, sizes), sizes)
 
     # ------------------------------------------------------------------- choice
 
@@ -147,19 +155,19 @@ class Plan:
     def operations(self, sizes: Mapping[Any, int]) -> int:
         """Estimate how many operations the formulas take, written out."""
         total = 0
-        for op in self.rows.ops:
+        ops = self._plain.ops
+        for op in ops:
             if op.kind == INPUT:
                 continue
             rows, columns = (extent(size, sizes) for size in op.shape)
             inner = 1
             if op.kind == "matmul":
-                held = self.rows.ops[op.args[0]].shape
+                held = ops[op.args[0]].shape
                 inner = 2 * extent(held[0 if op.data[0] else 1], sizes)
             elif op.args:
                 inner = max(
                     1,
-                    max(_entries(self.rows.ops[a].shape, sizes) for a in op.args)
-                    // max(1, rows * columns),
+                    max(_entries(ops[a].shape, sizes) for a in op.args) // max(1, rows * columns),
                 )
             total += rows * columns * inner
         return total
@@ -199,12 +207,13 @@ class Plan:
 
     def _by_sample(self) -> bool:
         """Tell whether a result has one part for every sample."""
-        held = (self.rows.ops[value.node].shape for value in self.rows.outputs.values())
+        tape = self._plain
+        held = (tape.ops[value.node].shape for value in tape.outputs.values())
         return any(shape[1] == SAMPLES for shape in held)
 
     def _matrices(self) -> list[Any]:
         trained = self._wanted.trained
-        return [v for name, v in self.rows.outputs.items() if name not in trained]
+        return [v for name, v in self._plain.outputs.items() if name not in trained]
 
     def __str__(self) -> str:
         if self.obstacle:

@@ -11,7 +11,7 @@ import numpy as np
 
 from symgrad.backends import runners as quick
 from symgrad.backends.arguments import FLOAT, Call, Slot, evaluated, is_checked, numbers
-from symgrad.backends.program import Program
+from symgrad.backends.program import Program, program
 from symgrad.errors import OptionError, ShapeError
 from symgrad.graph import Graph
 from symgrad.graph.layouts import SCALAR, held_shape, layouts
@@ -37,7 +37,6 @@ class Recipe:
     """
 
     graph: Graph
-    program: Program
     outputs: tuple[Any, ...]
     keys: tuple[str, ...]
     valued: bool
@@ -48,6 +47,17 @@ class Recipe:
     dependent: frozenset[Any]
 
     @cached_property
+    def program(self) -> Program:
+        """The line-for-line form.
+
+        Raises:
+            UnsupportedError: NumPy has no form for an operation.
+        """
+        name = "value" if not self.keys else "gradients"
+        name = "value_and_gradients" if self.valued and self.keys else name
+        return program(self.graph, self.outputs, self.batch, name)
+
+    @cached_property
     def layouts(self) -> dict[Any, str]:
         """How the outputs are held."""
         held = layouts(self.graph)
@@ -56,7 +66,8 @@ class Recipe:
     @cached_property
     def slots(self) -> dict[str, Slot]:
         """What every input must look like."""
-        form = self.program.form
+        # Without samples on an axis of their own there is one form.
+        form = self.program.form if self.batch else "plain"
         return {
             v.name: Slot.of(v, v.name in self.batch, form, self._facts(v))
             for v in self.graph.inputs

@@ -73,6 +73,29 @@ class Quick:
         return None if form.kind == LINES else ArrayRunner(self, form, call)
 
 
+#: The fast forms of formulas that were compiled lately, by what they are.
+_STRUCTURES: dict[Any, Quick] = {}
+MOST_STRUCTURES = 64
+
+
+def of_structure(wanted: Wanted) -> Quick:
+    """Return the fast forms of formulas, which equal formulas share.
+
+    They hold generated code and free buffers; whoever runs them takes what is free.
+    """
+    graph = wanted.graph
+    key = (
+        *(graph.definitions, graph.inputs, tuple(wanted.outputs.items())),
+        *(wanted.trained, wanted.batch, wanted.reduce),
+    )
+    found = _STRUCTURES.get(key)
+    if found is None:
+        while len(_STRUCTURES) >= MOST_STRUCTURES:
+            _STRUCTURES.pop(next(iter(_STRUCTURES)), None)
+        found = _STRUCTURES[key] = Quick(wanted)
+    return found
+
+
 class Runner:
     """Computes the value and the flat vector of gradients; see `Quick.runner`.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -126,7 +127,7 @@ class Graph:
         pairs = [(v.name, v.symbol) for v in self.inputs]
         return dict(pairs + [(name_of(s), s) for s, _ in self.definitions])
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[Any, ...]:
         """The symbols for sizes that the shapes of the inputs mention, in order."""
         found: dict[Any, None] = {}

@@ -164,12 +164,12 @@ def flipped(tape: Tape, sizes: Mapping[Any, int]) -> Tape:
     BLAS is faster where the longer side of the result is contiguous. The result, and its
     parameter with it, then lies transposed in memory.
     """
-    nodes = [value.node for value in tape.outputs.values()]
+    readers = readers_of(tape)
     ops = list(tape.ops)
     outputs = dict(tape.outputs)
     for name, value in tape.outputs.items():
         op = ops[value.node]
-        if op.kind != MATMUL or nodes.count(value.node) > 1 or readers_of(tape)[value.node] != [-1]:
+        if op.kind != MATMUL or readers[value.node] != [-1]:
             continue
         rows, columns = (extent(size, sizes) for size in op.shape)
         if rows <= columns or rows * columns <= LARGE:
