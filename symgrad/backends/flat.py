@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.backends.affine import Block
-from symgrad.backends.memory import TOTAL
+from symgrad.backends.memory import TOTAL, shown
 from symgrad.tape import MATMUL, SUM, Tape, Value
 from symgrad.tape.evaluation import extent
 
@@ -85,6 +85,7 @@ def slots_of(
     """Give every sum over samples a place; gradients that are one, the place of their entry."""
     places: dict[int, tuple[int, tuple[int, int]]] = {}
     chunked = TOTAL in stage
+    asked = [shown(tape, value.node) for value in tape.outputs.values()]
 
     def held_at(place: int) -> tuple[int, int]:
         rows, columns = (extent(size, sizes) for size in tape.ops[place].shape)
@@ -92,7 +93,8 @@ def slots_of(
 
     for name, entry in entries.items():
         value = tape.outputs.get(name)
-        if value is None or value.node in places:
+        # An entry is multiplied by its factor in place: nobody else may have asked for the sum.
+        if value is None or asked.count(value.node) > 1:
             continue
         # One row lies as one column does.
         if value.turned != entry.turned and 1 not in entry.held:
