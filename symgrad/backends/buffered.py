@@ -22,6 +22,7 @@ from symgrad.backends.memory import (
     TOTAL,
     VIEWS,
     assigned,
+    shown,
     spread,
     stages,
 )
@@ -129,7 +130,7 @@ class Printer:
         op = self.tape.ops[place]
         if op.kind == TRANSPOSE and view in ("", "T"):
             return self.operand(op.args[0], "" if view else "T")
-        late = self.now == AFTER and self.stage[place] == TOTAL
+        late = self.now == AFTER and self.stage[shown(self.tape, place)] == TOTAL
         return self.named(f"{'s' if late else 'v'}{place}{view}", "place", place, view, late)
 
     def named(self, name: str, *key: Any) -> str:
@@ -170,10 +171,9 @@ class Printer:
         if key[0] != "place" or not self.chunked:
             return bool(key[0] == "gradient")
         place, late = key[1], key[3]
+        place = shown(self.tape, place)
         if self.stage[place] == TOTAL:
             return not late
-        while self.tape.ops[place].kind in VIEWS:
-            place = self.tape.ops[place].args[0]
         return self.stage[place] == GIVEN and spread(self.tape.ops[place], self.tape.axis)
 
     def _statements(self, place: int, op: Op) -> list[str]:

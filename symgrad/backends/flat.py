@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.backends.affine import Block
-from symgrad.backends.memory import TOTAL
+from symgrad.backends.memory import TOTAL, shown
 from symgrad.tape import MATMUL, SUM, Tape
 from symgrad.tape.evaluation import extent
 
@@ -87,6 +87,7 @@ def slots_of(
     places: dict[int, tuple[int, tuple[int, int]]] = {}
     alone = written_alone(tape)
     chunked = TOTAL in stage
+    asked = Counter(shown(tape, value.node) for value in tape.outputs.values())
 
     def held_at(place: int) -> tuple[int, int]:
         rows, columns = (extent(size, sizes) for size in tape.ops[place].shape)
@@ -94,7 +95,8 @@ def slots_of(
 
     for name, entry in entries.items():
         value = tape.outputs.get(name)
-        if value is None or value.node in places:
+        # An entry is multiplied by its factor in place: nobody else may have asked for the sum.
+        if value is None or asked[value.node] > 1:
             continue
         # One row lies as one column does.
         if value.turned != entry.turned and 1 not in entry.held:

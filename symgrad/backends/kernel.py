@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.backends.memory import TOTAL, spread, stages
+from symgrad.backends.memory import TOTAL, shown, spread, stages
 from symgrad.backends.plan import VALUE, Plan
 from symgrad.errors import UnsupportedError
 from symgrad.tape import INPUT, Op, Tape, Value
@@ -83,6 +83,8 @@ def kernel_of(plan: Plan, sizes: Mapping[Any, int], trained: tuple[str, ...]) ->
         axis = None
     elif stage is None:
         raise UnsupportedError("one pass over the samples does not do: they meet each other")
+    elif any(spread(tape.ops[shown(tape, v.node)], axis) for v in tape.outputs.values()):
+        raise UnsupportedError("a loop of sums over samples has no result for every sample")
     one = dict(sizes) if axis is None else {**sizes, axis: 1}
     shapes = {}
     for op in tape.ops:

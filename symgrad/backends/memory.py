@@ -25,11 +25,19 @@ from symgrad.tape import (
 #: over the samples, once after them.
 GIVEN, BEFORE, BODY, TOTAL, AFTER = "given", "before", "body", "total", "after"
 VIEWS = (TRANSPOSE, SLICE)
+_TURNS = {GIVEN: 0, BEFORE: 0, BODY: 1, TOTAL: 1, AFTER: 2}
 
 
 def spread(op: Op, axis: Any) -> bool:
     """Tell whether an operation's result has one column for every sample."""
     return axis is not None and op.shape[1] == axis
+
+
+def shown(tape: Tape, place: int) -> int:
+    """Return what a view, or a view of one, shows; other places are themselves."""
+    while tape.ops[place].kind in VIEWS:
+        place = tape.ops[place].args[0]
+    return place
 
 
 def stages(tape: Tape) -> list[str] | None:
@@ -76,11 +84,7 @@ def last_uses(tape: Tape, stage: Sequence[str]) -> dict[int, int]:
             found[source] = max(found[source], found[place])
     end = len(tape.ops)
     for value in tape.outputs.values():
-        place = value.node
-        found[place] = end
-        while tape.ops[place].kind in VIEWS:
-            place = tape.ops[place].args[0]
-            found[place] = end
+        found[value.node] = found[shown(tape, value.node)] = end
     return found
 
 
@@ -136,7 +140,9 @@ def assigned(
     last = last_uses(tape, stage)
     pool = Pool()
     held: dict[int, Buffer] = {}
-    for place, op in enumerate(tape.ops):
+    # In the order in which they run: what is computed once before the samples may stand late.
+    for place in sorted(range(len(tape.ops)), key=lambda p: (_TURNS[stage[p]], p)):
+        op = tape.ops[place]
         if place in fixed or place in hints or op.kind in (*VIEWS, NUMBER, INPUT):
             continue
         logical = op.kind in LOGICAL

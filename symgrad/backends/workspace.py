@@ -16,7 +16,7 @@ import numpy as np
 
 from symgrad.backends.affine import Block
 from symgrad.backends.buffered import Printer
-from symgrad.backends.memory import GIVEN, TOTAL, spread
+from symgrad.backends.memory import GIVEN, TOTAL, shown, spread
 from symgrad.tape import INPUT, NUMBER, SLICE, TRANSPOSE, Tape
 from symgrad.tape.evaluation import KERNELS, extent, number_at
 
@@ -149,7 +149,7 @@ class Workspace:
         """Return the array of one entry that holds a result, and its factor."""
         value = self.tape.outputs[name]
         group = self.first
-        late = self.printer.stage[value.node] == TOTAL
+        late = self.printer.stage[shown(self.tape, value.node)] == TOTAL
         return group.array(value.node, 0, late=late), number_at(value.factor, self.sizes)
 
     @property
