@@ -1,4 +1,4 @@
-"""C source compiled by the system's compiler and loaded; kept in a cache by the hash of its text."""
+"""C source compiled by the system's compiler, loaded, and kept in a cache by its text's hash."""
 
 from __future__ import annotations
 
