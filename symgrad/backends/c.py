@@ -33,6 +33,7 @@ class CEngine(Engine):
 
     def __init__(self, kernel: Kernel, dtype: Any, loop: Any, flat: Any) -> None:
         self.kernel, self.dtype = kernel, np.dtype(dtype)
+        self.descends = loop is not None
         self.source = source_text(kernel, dtype, NAME, loop, flat)
         self._library = library(self.source)
         self._call = getattr(self._library, f"{NAME}_call")

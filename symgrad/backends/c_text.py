@@ -18,6 +18,7 @@ from symgrad.backends import c_functions
 from symgrad.backends.descent import Loop
 from symgrad.backends.kernel import Kernel
 from symgrad.backends.loops import Entry, LoopWriter
+from symgrad.backends.plan import VALUE
 from symgrad.backends.straight import ATOM, COMMON, Language
 from symgrad.tape.scalars import Straight
 
@@ -42,6 +43,7 @@ _NAMES = {
     **{"ceil": "ceiling", "arcsin": "asin", "arccos": "acos"},
     **{"arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"},
 }
+_TAKEN = re.compile(r"sg_|[A-Z]{3}|M_|FP_|__")
 #: Functions that end early: in scalar code a shorter chain is faster, in vector code it is not.
 _CHAINS = {"tanh": "tanh_chain", "sigmoid": "sigmoid_chain"}
 
@@ -95,7 +97,9 @@ class Writer(LoopWriter):
 
     def __init__(self, kernel: Kernel, dtype: Any, name: str) -> None:
         self.dtype, self.name = np.dtype(dtype), name
-        super().__init__(kernel, [*KEYWORDS, name, f"{name}_call", f"{name}_descend"])
+        # Names of our functions, and what headers may define.
+        macros = [found for found in kernel.shapes if _TAKEN.match(found)]
+        super().__init__(kernel, [*KEYWORDS, *macros, name, f"{name}_call", f"{name}_descend"])
         self.used: dict[str, None] = {}
 
     def element(self, name: str, place: int) -> str:
@@ -145,9 +149,13 @@ class Writer(LoopWriter):
 
     def one(self, chained: bool) -> list[str]:
         """Return the statements of one sample, which add to the accumulators."""
-        lines, added = self.sums(language(self.dtype, chained))
+        lines, added, own = self.sums(language(self.dtype, chained))
         self.called(chained)
-        return [*lines, *(f"{name} += {text};" for name, text in added)]
+        lines += [f"{name} += {text};" for name, text in added]
+        for name, entries in own.items():
+            target, step = self.results.get(name, "value"), len(entries)
+            lines += [f"{target}[{step}*k + {j}] = {text};" for j, text in enumerate(entries)]
+        return lines
 
     def function(self) -> str:
         """Return the function that computes the value and the gradients."""
@@ -169,15 +177,15 @@ class Writer(LoopWriter):
 
     def _summed(self, body: Straight) -> list[str]:
         sums = self.accumulators()
-        zeros = ", ".join(f"{name} = 0" for name in sums)
+        start = [f"real {', '.join(f'{name} = 0' for name in sums)};"] if sums else []
         head = "for (size_t k = 0; k < n; k++) {"
         alone = [head, *(f"    {line}" for line in self.one(chained=True)), "}"]
         if body.count > MOST_LANES:
-            return [f"real {zeros};", *alone]
+            return [*start, *alone]
         lanes = [head, *(f"    {line}" for line in self.one(chained=False)), "}"]
         pragma = f"#pragma omp simd reduction(+:{', '.join(sums)})"
         return [
-            f"real {zeros};",
+            *start,
             f"if (n < {FEWEST_LANES}) {{",
             *(f"    {line}" for line in alone),
             "} else {",
@@ -274,6 +282,8 @@ def _described(writer: Writer) -> list[str]:
         many = "n times " if name in kernel.sampled else ""
         lines.append(f"     {argument}: {many}{rows} by {columns}")
     if kernel.valued:
-        lines.append("     value: one number")
+        count = kernel.entries(VALUE)
+        many = "n times " if VALUE in kernel.each else ""
+        lines.append(f"     value: {many}{count} number{'s' * (count > 1)}")
     lines += [f"     {c}: as {writer.arguments[key]}" for key, c in writer.results.items()]
     return ["\n".join(lines) + " */"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -132,8 +132,10 @@ class LoopWriter:
         self.kinds.update(printer.kinds)
         return lines
 
-    def sums(self, language: Language) -> tuple[list[str], list[tuple[str, str]]]:
-        """Print one sample: the statements, and what they add to which accumulator."""
+    def sums(
+        self, language: Language
+    ) -> tuple[list[str], list[tuple[str, str]], dict[str, list[str]]]:
+        """Print one sample: statements, what is added to which accumulator, results of its own."""
         kernel = self.kernel
         assert kernel.body is not None
         made = self.printer(kernel.body, language, "t")
@@ -141,21 +143,18 @@ class LoopWriter:
         added = [
             (self.names[name, i, j], made.result(entry, factor))
             for name, (factor, table) in kernel.body.outputs.items()
+            if name not in kernel.each
             for i, row in enumerate(table)
             for j, entry in enumerate(row)
         ]
-        return lines, added
+        return lines, added, _results(made, kernel.body, [VALUE, *kernel.trained], kernel.each)
 
     def after(self, language: Language) -> tuple[list[str], dict[str, list[str]]]:
         """Print what follows the samples: the statements, and the texts of the results' entries."""
         made = self.printer(self.kernel.after, language, "w")
         lines = self.statements(made)
-        found = {
-            name: [made.result(entry, factor) for row in table for entry in row]
-            for name, (factor, table) in self.kernel.after.outputs.items()
-        }
-        order = [name for name in (VALUE, *self.kernel.trained) if name in found]
-        return lines, {name: found[name] for name in order}
+        code = self.kernel.after
+        return lines, _results(made, code, [VALUE, *self.kernel.trained], code.outputs)
 
     def update(self, loop: Loop, flat: Sequence[Entry], language: Language) -> list[str]:
         """Print one update of all parameters at one sample."""
@@ -164,3 +163,18 @@ class LoopWriter:
         lines = updates(replace(loop, names=self.names), printer, flat)
         self.kinds.update(printer.kinds)
         return [*self.loads(self.kernel.sampled, language), *lines]
+
+
+def _results(
+    printer: Printer, code: Straight, order: Iterable[str], wanted: Collection[str]
+) -> dict[str, list[str]]:
+    """Return the texts of results' entries, row by row."""
+    return {
+        name: [
+            printer.result(entry, code.outputs[name][0])
+            for row in code.outputs[name][1]
+            for entry in row
+        ]
+        for name in order
+        if name in wanted
+    }

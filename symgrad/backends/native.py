@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.backends.arguments import evaluated
 from symgrad.backends.bound import BoundFunction, bound, diverged
 from symgrad.backends.descent import loop_of
 from symgrad.backends.function import CompiledFunction
@@ -21,6 +22,7 @@ from symgrad.backends.plan import VALUE, Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import Call, Quick, Runner
 from symgrad.errors import UnsupportedError
+from symgrad.graph.layouts import held_shape, layouts
 
 
 class Engine:
@@ -28,6 +30,8 @@ class Engine:
 
     #: The text that was compiled.
     source: str
+    #: Whether there is a loop of per-sample descent in it.
+    descends: bool
 
     @abstractmethod
     def caller(
@@ -38,7 +42,7 @@ class Engine:
         Args:
             count: The number of samples.
             inputs: Contiguous arrays by name; those with samples have them on the first axis.
-            value: An array of one entry, where a value is computed.
+            value: A contiguous array, where a value is computed.
             gradients: Contiguous arrays by the names of the parameters.
         """
 
@@ -75,7 +79,7 @@ class NativePlan(Plan):
     def form(self, sizes: Mapping[Any, int]) -> Form:
         """Choose the form for sizes; see `Plan.form`."""
         numpy_form = super().form(sizes)
-        if self.obstacle:
+        if self.obstacle or (self._by_sample() and self._wanted.trained):
             return numpy_form
         kernel = self.kernel(sizes)
         if isinstance(kernel, str):
@@ -132,6 +136,17 @@ class NativeQuick(Quick):
         return call.sizes.get(self.plan.axis, 1) if self.plan.axis is not None else 1
 
 
+def _value_shape(quick: NativeQuick, kernel: Kernel, call: Call) -> tuple[int, ...]:
+    """Return the shape of the value: of one number, or as its users get it."""
+    if not kernel.valued:
+        return ()
+    graph, symbol = quick.wanted.graph, quick.wanted.outputs[VALUE]
+    sizes = {str(s): n for s, n in call.sizes.items()}
+    shape = tuple(evaluated(s, sizes) for s in held_shape(symbol, layouts(graph)[symbol]))
+    lifted = quick.plan.batched and VALUE in kernel.each
+    return (quick.count(call), *shape) if lifted else shape
+
+
 def in_order(names: Sequence[str], shapes: Mapping[str, Any]) -> dict[str, Any]:
     """Return where parameters lie, one after the other as they are; see `Runner.pieces`."""
     found: dict[str, Any] = {}
@@ -150,7 +165,8 @@ class _Space:
         engine, kernel = quick.engine(call), quick.kernel(call.sizes)
         self.pieces = in_order(kernel.trained, call.shapes)
         size = sum(part.stop - part.start for part, _, _ in self.pieces.values())
-        self.gradient, self.value = np.zeros(size, call.dtype), np.zeros(1, call.dtype)
+        self.gradient = np.zeros(size, call.dtype)
+        self.value = np.zeros(_value_shape(quick, kernel, call), call.dtype)
         self.parameters = np.zeros(size, call.dtype)
         self.inputs: dict[str, Any] = {}
         for name, shape in call.shapes.items():
@@ -169,8 +185,8 @@ class NativeRunner(Runner):
 
     def __init__(self, quick: NativeQuick, call: Call) -> None:
         self.quick, self.call = quick, call
-        self._valued = VALUE in quick.wanted.outputs
         self._own = _Space(quick, call, {})
+        self._valued, self._number = VALUE in quick.wanted.outputs, self._own.value.ndim == 0
         self._free = [_Space(quick, call, {})]
         self.pieces, self.source = self._own.pieces, quick.engine(call).source
 
@@ -182,6 +198,8 @@ class NativeRunner(Runner):
             space = _Space(self.quick, self.call, {})
         value, gradient = self._computed(space, arrays)
         gradient = gradient.copy()
+        if not self._number and value is not None:
+            value = value.copy()
         self._free.append(space)
         return value, gradient
 
@@ -193,7 +211,9 @@ class NativeRunner(Runner):
         for target, array in zip(space.inputs.values(), arrays, strict=True):
             np.copyto(target.reshape(array.shape), array, casting="same_kind")
         space.run()
-        return (space.value.item() if self._valued else None), space.gradient
+        if not self._valued:
+            return None, space.gradient
+        return space.value.item() if self._number else space.value, space.gradient
 
 
 class NativeBound(BoundFunction):
@@ -232,6 +252,10 @@ class NativeBound(BoundFunction):
         space.parameters[:] = p
         visited = count if places is None else len(places)
         engine = self._quick.engine(self._call)
+        if not engine.descends:
+            raise UnsupportedError(
+                "there are no samples to visit one by one: the samples are differentiated by"
+            )
         engine.descend(visited, space.inputs, float(learning_rate), int(epochs), places)
         if not np.all(np.isfinite(space.parameters)):
             raise diverged(learning_rate)
@@ -262,9 +286,10 @@ def looped(quick: NativeQuick, kernel: Kernel, call: Call) -> tuple[Any, Any]:
     """Return one update of per-sample descent, and the flat order of the parameters.
 
     Returns:
-        Nothing, twice, where there are no samples to visit or a gradient is not asked for.
+        Nothing, twice, where there are no samples to visit, a gradient is not asked for, or the
+        samples themselves are differentiated by.
     """
-    if not kernel.sampled or not kernel.trained:
+    if not kernel.sampled or not kernel.trained or set(kernel.sampled) & set(kernel.trained):
         return None, ()
     flat = [
         (name, i, j)
