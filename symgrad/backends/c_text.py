@@ -104,9 +104,7 @@ class Writer(LoopWriter):
 
     def element(self, name: str, place: int) -> str:
         """Return the text of an input's entry."""
-        rows, columns = self.kernel.shapes[name]
-        start = f"{rows * columns}*k + " if name in self.kernel.sampled else ""
-        return f"{self.arguments[name]}[{start}{place}]"
+        return f"{self.arguments[name]}[{self.offset(name, place)}]"
 
     def formula(self, expression: Any) -> str:
         """Return the text of an expression in `samples`, or in `learning_rate`."""
@@ -153,8 +151,8 @@ class Writer(LoopWriter):
         self.called(chained)
         lines += [f"{name} += {text};" for name, text in added]
         for name, entries in own.items():
-            target, step = self.results.get(name, "value"), len(entries)
-            lines += [f"{target}[{step}*k + {j}] = {text};" for j, text in enumerate(entries)]
+            target = self.results.get(name, "value")
+            lines += [f"{target}[{self.offset(name, j)}] = {t};" for j, t in enumerate(entries)]
         return lines
 
     def function(self) -> str:

@@ -85,7 +85,7 @@ def kernel_of(plan: Plan, sizes: Mapping[Any, int], trained: tuple[str, ...]) ->
         UnsupportedError: There is no such form: the reason is in the message.
     """
     if plan.obstacle:
-        raise UnsupportedError(f"there is no such form for {plan.obstacle}")
+        raise UnsupportedError(f"there is no loop over samples for {plan.obstacle}")
     axis = plan.axis
     tape = plan.recorded(axis if not plan.batched else None, spelled=True)
     stage = stages(tape) if axis is not None else None

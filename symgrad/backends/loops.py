@@ -86,6 +86,24 @@ class LoopWriter:
             letter += "_"
         return letter
 
+    def offset(self, name: str, place: int) -> str:
+        """Return where an entry lies in a flat array of all samples, or of the one that there is.
+
+        Args:
+            name: An input, or a result; those with samples have them one after the other.
+            place: The place among the entries of one sample.
+        """
+        kernel = self.kernel
+        if name not in kernel.sampled and name not in kernel.each:
+            return str(place)
+        if name in kernel.shapes:
+            rows, columns = kernel.shapes[name]
+            step = rows * columns
+        else:
+            step = kernel.entries(name)
+        start = "k" if step == 1 else f"{step}*k"
+        return f"{start} + {place}" if place else start
+
     def entries(self, name: str) -> Iterator[Entry]:
         """Yield the keys of an input's entries, row by row."""
         rows, columns = self.kernel.shapes[name]

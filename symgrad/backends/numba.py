@@ -25,7 +25,7 @@ from symgrad.backends.numba_functions import CHAINS, TEXTS, source_of
 from symgrad.backends.plan import VALUE
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import Call
-from symgrad.backends.straight import ATOM, PYTHON, Language
+from symgrad.backends.straight import PYTHON, Language
 from symgrad.errors import OptionError
 from symgrad.files import write
 
@@ -120,9 +120,7 @@ class Writer(LoopWriter):
     def element(self, name: str, place: int) -> str:
         """Return the text of an input's entry."""
         # Flat, because LLVM would not take the length of a row for known.
-        rows, columns = self.kernel.shapes[name]
-        start = f"{rows * columns}*k + " if name in self.kernel.sampled else ""
-        return f"{self.arguments[name]}[{start}{place}]"
+        return f"{self.arguments[name]}[{self.offset(name, place)}]"
 
     def formula(self, expression: Any) -> str:
         """Return the text of an expression in `samples`, or in `learning_rate`."""
@@ -172,8 +170,8 @@ class Writer(LoopWriter):
             self.used["plus"] = None
         lines += [f"{name} = plus({name}, {text})" for name, text in added]
         for name, entries in own.items():
-            target = f"{self.results.get(name, 'value')}[{len(entries)}*k"
-            lines += [f"{target} + {j}] = {text}" for j, text in enumerate(entries)]
+            target = self.results.get(name, "value")
+            lines += [f"{target}[{self.offset(name, j)}] = {t}" for j, t in enumerate(entries)]
         return [*starts, "for k in range(n):", *(f"    {line}" for line in lines)]
 
     def descent(self, loop: Loop, flat: Sequence[Entry]) -> str:
