@@ -6,6 +6,7 @@ Loading asks the system's C compiler once; the library is kept in a cache by the
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,15 @@ from symgrad.backends.c_library import library
 from symgrad.backends.c_text import KEYWORDS, header_text, source_text
 from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel
-from symgrad.backends.native import Engine, NativeFunction, NativeQuick, Space, looped, open_call
+from symgrad.backends.native import (
+    Engine,
+    NativeFunction,
+    NativeQuick,
+    Space,
+    looped,
+    open_call,
+    through,
+)
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import Call
 from symgrad.backends.source import identifiers
@@ -32,6 +41,7 @@ class CEngine(Engine):
 
     def __init__(self, kernel: Kernel, dtype: Any, loop: Any, flat: Any) -> None:
         self.kernel, self.dtype = kernel, np.dtype(dtype)
+        self.descends = loop is not None
         self.source = source_text(kernel, dtype, NAME, loop, flat)
         self._library = library(self.source, f"{NAME}_call", self.dtype == np.float32)
         self._call = getattr(self._library.functions, f"{NAME}_call")
@@ -50,7 +60,10 @@ class CEngine(Engine):
         table = (ctypes.c_void_p * len(pointers))(*pointers)
         kept = size, table, arrays
         if self._library.door is None:
-            return self._through_ctypes(space, kept)
+            pointer = ctypes.c_void_p(ctypes.addressof(table))
+            run = functools.partial(self._call, pointer)
+            run.kept = kept  # type: ignore[attr-defined]
+            return through(space, run, kernel.valued)
         return self._library.door.bind(  # type: ignore[no-any-return]
             ctypes.addressof(table),
             space.parameters.ctypes.data,
@@ -61,22 +74,6 @@ class CEngine(Engine):
             space.gradient,
             kept,
         )
-
-    def _through_ctypes(self, space: Space, kept: Any) -> Callable[[Any], Any]:
-        call, pointer = self._call, ctypes.c_void_p(ctypes.addressof(kept[1]))
-        parameters, gradient = space.parameters, space.gradient
-        value = space.value if self.kernel.valued else None
-
-        def at(p: Any) -> Any:
-            if p is not parameters:
-                if np.shape(p) != parameters.shape:
-                    return NotImplemented
-                parameters[:] = p
-            call(pointer)
-            return (None if value is None else value.item()), gradient
-
-        at.kept = kept  # type: ignore[attr-defined]
-        return at
 
     def descender(self, space: Space) -> Callable[[int, float, int, Any], None]:
         """Return the loop that moves the parameters in place; see `Engine`."""

@@ -7,20 +7,20 @@ turns them into vector code.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from symgrad.backends import c_functions
-from symgrad.backends.descent import updates
+from symgrad.backends.descent import Loop
 from symgrad.backends.kernel import Kernel
-from symgrad.backends.source import identifiers
-from symgrad.backends.straight import ATOM, COMMON, Language, Printer, entry_names
-from symgrad.tape.scalars import EXPRESSION, RATE, Straight
+from symgrad.backends.loops import Entry, LoopWriter
+from symgrad.backends.plan import VALUE
+from symgrad.backends.straight import ATOM, COMMON, Language
+from symgrad.tape.scalars import Straight
 
 #: Fewer samples than this are run over one by one.
 FEWEST_LANES = 16
@@ -38,12 +38,12 @@ size_t
 """,
     )
 )
-_LEARNING_RATE = sp.Symbol("learning_rate")
 #: Our names of functions in C, where a tape's differ.
 _NAMES = {
     **{"ceil": "ceiling", "arcsin": "asin", "arccos": "acos"},
     **{"arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"},
 }
+_TAKEN = re.compile(r"sg_|[A-Z]{3}|M_|FP_|__")
 #: Functions that end early: in scalar code a shorter chain is faster, in vector code it is not.
 _CHAINS = {"tanh": "tanh_chain", "sigmoid": "sigmoid_chain"}
 
@@ -86,7 +86,7 @@ def number_text(value: float, suffix: str = "") -> str:
     return f"{float(value)!r}{suffix}"
 
 
-class Writer:
+class Writer(LoopWriter):
     """Writes the C source of one kernel.
 
     Args:
@@ -96,15 +96,23 @@ class Writer:
     """
 
     def __init__(self, kernel: Kernel, dtype: Any, name: str) -> None:
-        self.kernel, self.dtype, self.name = kernel, np.dtype(dtype), name
-        taken = [name, f"{name}_call", f"{name}_descend"]
-        self.arguments = identifiers(kernel.shapes, reserved=[*KEYWORDS, *taken])
-        results = identifiers(
-            [f"d{self.arguments[key]}" for key in kernel.trained],
-            reserved=[*KEYWORDS, *taken, *self.arguments.values()],
-        )
-        self.results = dict(zip(kernel.trained, results.values(), strict=True))
+        self.dtype, self.name = np.dtype(dtype), name
+        # Names of our functions, and what headers may define.
+        macros = [found for found in kernel.shapes if _TAKEN.match(found)]
+        super().__init__(kernel, [*KEYWORDS, *macros, name, f"{name}_call", f"{name}_descend"])
         self.used: dict[str, None] = {}
+
+    def element(self, name: str, place: int) -> str:
+        """Return the text of an input's entry."""
+        return f"{self.arguments[name]}[{self.offset(name, place)}]"
+
+    def formula(self, expression: Any) -> str:
+        """Return the text of an expression in `samples`, or in `learning_rate`."""
+        return f"(real)({sp.ccode(expression)})"
+
+    def variable(self, name: str, text: str) -> str:
+        """Return the declaration of a number that changes."""
+        return f"real {name} = {text};"
 
     # -------------------------------------------------------------- declarations
 
@@ -126,110 +134,56 @@ class Writer:
         rest = ["real learning_rate", "size_t epochs", "const size_t *order"]
         return f"void {self.name}_descend({', '.join(['size_t n', *data, *moved, *rest])})"
 
-    def load(self, name: str, target: str, keep: bool = True) -> list[str]:
-        """Return declarations of an input's entries as local numbers."""
-        rows, columns = self.kernel.shapes[name]
-        kind = "const real" if keep else "real"
-        sampled = name in self.kernel.sampled
-        start = f"{rows * columns}*k + " if sampled else ""
-        return [
-            f"{kind} {self.names[name, i, j]} = {target}[{start}{i * columns + j}];"
-            for i in range(rows)
-            for j in range(columns)
-        ]
-
-    @functools.cached_property
-    def names(self) -> dict[Any, str]:
-        """The C name of every input's entry."""
-        plain = entry_names(
-            {self.arguments[name]: shape for name, shape in self.kernel.shapes.items()},
-            self.arguments.values(),
-        )
-        back = {c: name for name, c in self.arguments.items()}
-        return {(back[c], i, j): text for (c, i, j), text in plain.items()}
-
-    def expressions(self, codes: Iterable[Straight], factor: Any = None) -> list[str]:
-        """Declare the numbers that depend on the number of samples, or on the learning rate."""
-        lines = []
-        for code in codes:
-            for op in code.ops:
-                if op.kind == "input" and op.data[0] == EXPRESSION and op.data not in self.names:
-                    name = f"e{sum(key[0] == EXPRESSION for key in self.names)}"
-                    self.names[op.data] = name
-                    known = {self.kernel.axis: sp.Symbol("samples"), RATE: _LEARNING_RATE}
-                    text = sp.ccode(op.data[1].xreplace(known))
-                    lines.append(f"const real {name} = (real)({text});")
-        return lines
-
     # ------------------------------------------------------------------- bodies
 
-    def printer(self, code: Straight, names: Mapping[Any, str], chained: bool, prefix: str) -> Any:
-        """Print straight-line code; note the functions that it calls."""
-        made = Printer(
-            code,
-            names,
-            language(self.dtype, chained),
-            frozenset(names.values()) if prefix == "u" else frozenset(),
-            prefix,
-        )
-        lines = made.statements()
-        for kind in made.kinds:
-            written = made.language
+    def called(self, chained: bool) -> None:
+        """Note the functions that the operations printed since the last time are in C."""
+        written = language(self.dtype, chained)
+        for kind in self.kinds:
             if kind not in written.texts and kind not in written.twice:
                 name = _NAMES.get(kind, kind)
                 self.used[_CHAINS.get(name, name) if chained else name] = None
-        return made, lines
+        self.kinds.clear()
 
-    def loop(self, chained: bool) -> list[str]:
+    def one(self, chained: bool) -> list[str]:
         """Return the statements of one sample, which add to the accumulators."""
-        kernel = self.kernel
-        assert kernel.body is not None
-        made, lines = self.printer(kernel.body, self.names, chained, "t")
-        loads = [line for n in kernel.sampled for line in self.load(n, self.arguments[n])]
-        sums = []
-        for name, (factor, table) in kernel.body.outputs.items():
-            for i, row in enumerate(table):
-                for j, entry in enumerate(row):
-                    sums.append(f"{self.names[name, i, j]} += {made.result(entry, factor)};")
-        return [*loads, *lines, *sums]
+        lines, added, own = self.sums(language(self.dtype, chained))
+        self.called(chained)
+        lines += [f"{name} += {text};" for name, text in added]
+        for name, entries in own.items():
+            target = self.results.get(name, "value")
+            lines += [f"{target}[{self.offset(name, j)}] = {t};" for j, t in enumerate(entries)]
+        return lines
 
     def function(self) -> str:
         """Return the function that computes the value and the gradients."""
-        kernel = self.kernel
-        lines = [
-            line
-            for name, argument in self.arguments.items()
-            if name not in kernel.sampled
-            for line in self.load(name, argument)
-        ]
+        kernel, words = self.kernel, language(self.dtype, True)
+        lines = self.loads([n for n in self.arguments if n not in kernel.sampled], words)
         if kernel.axis is not None:
             lines.append("const real samples = (real)n;")
         codes = [kernel.after] if kernel.body is None else [kernel.body, kernel.after]
-        lines += self.expressions(codes)
+        lines += self.expressions(codes, words)
         if kernel.body is not None:
             lines += self._summed(kernel.body)
-        made, after = self.printer(kernel.after, self.names, True, "w")
+        after, results = self.after(words)
+        self.called(chained=True)
         lines += after
-        for name, (factor, table) in kernel.after.outputs.items():
+        for name, entries in results.items():
             target = self.results.get(name, "value")
-            entries = [entry for row in table for entry in row]
-            for k, entry in enumerate(entries):
-                lines.append(f"{target}[{k}] = {made.result(entry, factor)};")
+            lines += [f"{target}[{k}] = {text};" for k, text in enumerate(entries)]
         return f"{self.prototype}\n{{\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
     def _summed(self, body: Straight) -> list[str]:
-        for number, key in enumerate(self.kernel.accumulators):
-            self.names[key] = f"a{number}"
-        sums = [self.names[key] for key in self.kernel.accumulators]
-        zeros = ", ".join(f"{name} = 0" for name in sums)
+        sums = self.accumulators()
+        start = [f"real {', '.join(f'{name} = 0' for name in sums)};"] if sums else []
         head = "for (size_t k = 0; k < n; k++) {"
-        alone = [head, *(f"    {line}" for line in self.loop(chained=True)), "}"]
+        alone = [head, *(f"    {line}" for line in self.one(chained=True)), "}"]
         if body.count > MOST_LANES:
-            return [f"real {zeros};", *alone]
-        lanes = [head, *(f"    {line}" for line in self.loop(chained=False)), "}"]
+            return [*start, *alone]
+        lanes = [head, *(f"    {line}" for line in self.one(chained=False)), "}"]
         pragma = f"#pragma omp simd reduction(+:{', '.join(sums)})"
         return [
-            f"real {zeros};",
+            *start,
             f"if (n < {FEWEST_LANES}) {{",
             *(f"    {line}" for line in alone),
             "} else {",
@@ -247,41 +201,26 @@ class Writer:
         body = f"    {self.name}({', '.join(parts)});\n"
         return f"void {self.name}_call(void **a)\n{{\n{body}}}\n"
 
-
-class DescentWriter(Writer):
-    """Writes the C source of the loop of per-sample descent."""
-
-    def function_of(self, loop: Any, flat: Sequence[tuple[str, int, int]]) -> str:
-        """Return the whole loop: one update of all parameters at every sample."""
-        kernel, trained = self.kernel, set(self.kernel.trained)
-        lines = [
-            line
-            for name, argument in self.arguments.items()
-            if name not in kernel.sampled
-            for line in self.load(name, argument, keep=name not in trained)
-        ]
-        lines += self.expressions([loop.straight])
-        made, body = self.printer(loop.straight, self.names, True, "u")
-        changed = type(loop)(**{**vars(loop), "names": self.names})
-        made.statements = lambda: body
-        moves = updates(changed, made, flat)
-        loads = [line for n in kernel.sampled for line in self.load(n, self.arguments[n])]
+    def descent(self, loop: Loop, flat: Sequence[Entry]) -> str:
+        """Return the loop of per-sample descent: one update of all parameters at every sample."""
+        kernel, trained, words = self.kernel, set(self.kernel.trained), language(self.dtype, True)
+        fixed = [n for n in self.arguments if n not in kernel.sampled and n not in trained]
+        lines = self.loads(fixed, words) + self.loads(kernel.trained, words, fixed=False)
+        lines += self.expressions([loop.straight], words)
         lines += [
             "for (size_t epoch = 0; epoch < epochs; epoch++) {",
             "    for (size_t s = 0; s < n; s++) {",
             "        const size_t k = order ? order[s] : s;",
-            *(f"        {line}" for line in [*loads, *moves]),
+            *(f"        {line}" for line in self.update(loop, flat, words)),
             "    }",
             "}",
         ]
-        for name in kernel.trained:
-            rows, columns = kernel.shapes[name]
-            argument = self.arguments[name]
-            lines += [
-                f"{argument}[{i * columns + j}] = {self.names[name, i, j]};"
-                for i in range(rows)
-                for j in range(columns)
-            ]
+        self.called(chained=True)
+        lines += [
+            f"{self.element(name, place)} = {self.names[key]};"
+            for name in kernel.trained
+            for place, key in enumerate(self.entries(name))
+        ]
         text = "".join(f"    {line}\n" for line in lines)
         return f"{self.descent_prototype}\n{{\n{text}}}\n"
 
@@ -295,8 +234,8 @@ def source_text(kernel: Kernel, dtype: Any, name: str, loop: Any = None, flat: A
     functions = [writer.function()]
     used = dict(writer.used)
     if loop is not None:
-        descent = DescentWriter(kernel, dtype, name)
-        functions.append(descent.function_of(loop, flat))
+        descent = Writer(kernel, dtype, name)
+        functions.append(descent.descent(loop, flat))
         used.update(descent.used)
     functions.append(writer.entry())
     kind = "float" if np.dtype(dtype) == np.float32 else "double"
@@ -341,6 +280,8 @@ def _described(writer: Writer) -> list[str]:
         many = "n times " if name in kernel.sampled else ""
         lines.append(f"     {argument}: {many}{rows} by {columns}")
     if kernel.valued:
-        lines.append("     value: one number")
+        count = kernel.entries(VALUE)
+        many = "n times " if VALUE in kernel.each else ""
+        lines.append(f"     value: {many}{count} number{'s' * (count > 1)}")
     lines += [f"     {c}: as {writer.arguments[key]}" for key, c in writer.results.items()]
     return ["\n".join(lines) + " */"]

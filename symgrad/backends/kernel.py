@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.backends.memory import TOTAL, shown, spread, stages
+from symgrad.backends.memory import TOTAL, spread, stages
 from symgrad.backends.plan import VALUE, Plan
 from symgrad.errors import UnsupportedError
 from symgrad.tape import INPUT, Op, Tape, Value
@@ -32,10 +32,12 @@ class Kernel:
     Attributes:
         shapes: By name: rows and columns of every input, of one sample where it has samples.
         sampled: The inputs that have samples.
-        body: What one sample adds, by accumulator; None where there are no samples.
+        body: What one sample adds, by accumulator, and the results that it has of its own; None
+            where there are no samples.
         after: The results by name, from the accumulators, which are inputs named by numbers.
         axis: The symbol of the number of samples, in expressions; None without samples.
         trained: The inputs whose gradients are results, in order.
+        each: The results that have a part for every sample; they are outputs of the body.
     """
 
     shapes: Mapping[str, tuple[int, int]]
@@ -44,11 +46,18 @@ class Kernel:
     after: Straight
     axis: Any
     trained: tuple[str, ...]
+    each: tuple[str, ...] = ()
 
     @property
     def valued(self) -> bool:
         """Whether the value is among the results."""
-        return VALUE in self.after.outputs
+        return VALUE in self.after.outputs or VALUE in self.each
+
+    def entries(self, name: str) -> int:
+        """Return how many numbers a result has; of one sample, where it has a part for each."""
+        held = self.body if name in self.each else self.after
+        assert held is not None
+        return sum(map(len, held.outputs[name][1]))
 
     @property
     def accumulators(self) -> list[tuple[str, int, int]]:
@@ -58,6 +67,7 @@ class Kernel:
         return [
             (name, i, j)
             for name, (_, table) in self.body.outputs.items()
+            if name not in self.each
             for i, row in enumerate(table)
             for j, _ in enumerate(row)
         ]
@@ -75,7 +85,7 @@ def kernel_of(plan: Plan, sizes: Mapping[Any, int], trained: tuple[str, ...]) ->
         UnsupportedError: There is no such form: the reason is in the message.
     """
     if plan.obstacle:
-        raise UnsupportedError(f"there is no such form for {plan.obstacle}")
+        raise UnsupportedError(f"there is no loop over samples for {plan.obstacle}")
     axis = plan.axis
     tape = plan.recorded(axis if not plan.batched else None, spelled=True)
     stage = stages(tape) if axis is not None else None
@@ -83,8 +93,6 @@ def kernel_of(plan: Plan, sizes: Mapping[Any, int], trained: tuple[str, ...]) ->
         axis = None
     elif stage is None:
         raise UnsupportedError("one pass over the samples does not do: they meet each other")
-    elif any(spread(tape.ops[shown(tape, v.node)], axis) for v in tape.outputs.values()):
-        raise UnsupportedError("a loop of sums over samples has no result for every sample")
     one = dict(sizes) if axis is None else {**sizes, axis: 1}
     shapes = {}
     for op in tape.ops:
@@ -96,16 +104,19 @@ def kernel_of(plan: Plan, sizes: Mapping[Any, int], trained: tuple[str, ...]) ->
         return _small(Kernel(shapes, (), None, after, None, trained))
     sampled = tuple(op.data[0] for op in tape.ops if op.kind == INPUT and spread(op, axis))
     totals = [place for place, found in enumerate(stage) if found == TOTAL]
-    outputs = {str(p): Value(sp.S.One, p, False, tape.ops[p].shape) for p in totals}
-    inner = trimmed(replace(tape, outputs=outputs))
+    # No input has a name that begins so.
+    outputs = {f" {p}": Value(sp.S.One, p, False, tape.ops[p].shape) for p in totals}
+    each = {n: v for n, v in tape.outputs.items() if spread(tape.ops[v.node], axis)}
+    rest = {n: v for n, v in tape.outputs.items() if n not in each}
+    inner = trimmed(replace(tape, outputs={**outputs, **each}))
     symbols = frozenset((axis,))
     body = written_out(inner, one, symbols)
     ops = tuple(
-        Op(INPUT, (), op.shape, (str(place), False)) if place in totals else op
+        Op(INPUT, (), op.shape, (f" {place}", False)) if place in totals else op
         for place, op in enumerate(tape.ops)
     )
-    after = written_out(trimmed(Tape(ops, tape.outputs, None)), one, symbols)
-    return _small(Kernel(shapes, sampled, body, after, axis, trained))
+    after = written_out(trimmed(Tape(ops, rest, None)), one, symbols)
+    return _small(Kernel(shapes, sampled, body, after, axis, trained, tuple(each)))
 
 
 def _small(kernel: Kernel) -> Kernel:

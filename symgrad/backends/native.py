@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.backends.arguments import evaluated
 from symgrad.backends.bound import BoundFunction, bound, diverged
 from symgrad.backends.descent import loop_of
 from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel, kernel_of
-from symgrad.backends.plan import Form, Plan, Wanted
+from symgrad.backends.plan import VALUE, Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import KEPT, Call, Quick, Runner
 from symgrad.errors import OptionError, UnsupportedError
+from symgrad.graph.layouts import held_shape, layouts
 
 
 class Engine:
@@ -29,6 +31,8 @@ class Engine:
 
     #: The text that was compiled.
     source: str
+    #: Whether there is a loop of per-sample descent in it.
+    descends: bool
 
     @abstractmethod
     def caller(self, count: int, space: Space) -> Callable[[Any], Any]:
@@ -74,7 +78,7 @@ class NativePlan(Plan):
     def form(self, sizes: Mapping[Any, int]) -> Form:
         """Choose the form for sizes; see `Plan.form`."""
         numpy_form = super().form(sizes)
-        if self.obstacle:
+        if self.obstacle or (self._by_sample() and self._wanted.trained):
             return numpy_form
         kernel = self.kernel(sizes)
         if isinstance(kernel, str):
@@ -131,6 +135,17 @@ class NativeQuick(Quick):
         return call.sizes.get(self.plan.axis, 1) if self.plan.axis is not None else 1
 
 
+def _value_shape(quick: NativeQuick, kernel: Kernel, call: Call) -> tuple[int, ...]:
+    """Return the shape of the value: of one number, or as its users get it."""
+    if not kernel.valued:
+        return ()
+    graph, symbol = quick.wanted.graph, quick.wanted.outputs[VALUE]
+    sizes = {str(s): n for s, n in call.sizes.items()}
+    shape = tuple(evaluated(s, sizes) for s in held_shape(symbol, layouts(graph)[symbol]))
+    lifted = quick.plan.batched and VALUE in kernel.each
+    return (quick.count(call), *shape) if lifted else shape
+
+
 def in_order(names: Sequence[str], shapes: Mapping[str, Any]) -> dict[str, Any]:
     """Return where parameters lie, one after the other as they are; see `Runner.pieces`."""
     found: dict[str, Any] = {}
@@ -152,7 +167,8 @@ class Space:
         targets: Views of the inputs, in the shapes of the users' arrays.
         parts: The parts of the flat gradient, by parameter.
         gradient: The flat gradient.
-        value: An array of one entry.
+        value: The value: an array without axes, or with a part for every sample.
+        single: Whether it is one number.
         at: Computes from a flat vector; see `Engine.caller`.
     """
 
@@ -160,7 +176,9 @@ class Space:
         engine, kernel = quick.engine(call), quick.kernel(call.sizes)
         self.pieces = in_order(kernel.trained, call.shapes)
         size = sum(part.stop - part.start for part, _, _ in self.pieces.values())
-        self.gradient, self.value = np.zeros(size, call.dtype), np.zeros(1, call.dtype)
+        self.gradient = np.zeros(size, call.dtype)
+        shape = _value_shape(quick, kernel, call)
+        self.value, self.single = np.zeros(shape, call.dtype), shape == ()
         self.parameters = np.zeros(size, call.dtype)
         self.inputs: dict[str, Any] = {}
         for name, shape in call.shapes.items():
@@ -172,6 +190,22 @@ class Space:
         self.targets = [array.reshape(shape) for array, shape in pairs]
         self.parts = {name: self.gradient[part] for name, (part, _, _) in self.pieces.items()}
         self.at = engine.caller(quick.count(call), self)
+
+
+def through(space: Space, run: Callable[[], Any], valued: bool) -> Callable[[Any], Any]:
+    """Return the function of a flat vector that runs in a space; see `Engine.caller`."""
+    parameters, gradient = space.parameters, space.gradient
+    item = space.value.item if valued and space.single else None
+
+    def at(p: Any) -> Any:
+        if p is not parameters:
+            if np.shape(p) != parameters.shape:
+                return NotImplemented
+            parameters[:] = p
+        run()
+        return (None if item is None else item()), gradient
+
+    return at
 
 
 class NativeRunner(Runner):
@@ -191,6 +225,8 @@ class NativeRunner(Runner):
             space = Space(self.quick, self.call, {})
         value, gradient = self._computed(space, arrays)
         gradient = gradient.copy()
+        if not self._own.single and value is not None:
+            value = value.copy()
         if len(self._free) < KEPT:
             self._free.append(space)
         return value, gradient
@@ -202,8 +238,8 @@ class NativeRunner(Runner):
     def _computed(self, space: Space, arrays: Iterable[Any]) -> tuple[Any, Any]:
         for target, array in zip(space.targets, arrays, strict=True):
             target[...] = array
-        found: tuple[Any, Any] = space.at(space.parameters)
-        return found
+        value, gradient = space.at(space.parameters)
+        return (value if space.single or value is None else space.value), gradient
 
 
 class NativeBound(BoundFunction):
@@ -243,6 +279,10 @@ class NativeBound(BoundFunction):
         """Run per-sample gradient descent in compiled code; see `BoundFunction.descend`."""
         if len(p) != self.size:
             raise self._misfit(p)
+        if not self._quick.engine(self._call).descends:
+            raise UnsupportedError(
+                "there are no samples to visit one by one: the samples are differentiated by"
+            )
         count = self._count
         places = None
         if order is not None:
@@ -283,9 +323,10 @@ def looped(quick: NativeQuick, kernel: Kernel, call: Call) -> tuple[Any, Any]:
     """Return one update of per-sample descent, and the flat order of the parameters.
 
     Returns:
-        Nothing, twice, where there are no samples to visit or a gradient is not asked for.
+        Nothing, twice, where there are no samples to visit, a gradient is not asked for, or the
+        samples themselves are differentiated by.
     """
-    if not kernel.sampled or not kernel.trained:
+    if not kernel.sampled or not kernel.trained or set(kernel.sampled) & set(kernel.trained):
         return None, ()
     flat = [
         (name, i, j)

@@ -40,6 +40,8 @@ BACKENDS: dict[str, Target] = {
     for target in (
         Target("numpy", "symgrad.backends.numpy"),
         Target("c", "symgrad.backends.c"),
+        Target("numba", "symgrad.backends.numba", needs="numba", extra="numba"),
+        Target("javascript", "symgrad.backends.javascript"),
         Target("jax", "symgrad.backends.jax", needs="jax", extra="jax"),
         Target("torch", "symgrad.backends.torch", needs="torch", extra="torch"),
     )
