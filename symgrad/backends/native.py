@@ -103,6 +103,11 @@ class NativeQuick(Quick):
     def _planned(self, wanted: Wanted) -> Plan:
         return NativePlan(wanted, self.target)
 
+    @property
+    def alone(self) -> None:
+        """Nothing: a second library costs more to compile than the gradient to compute."""
+        return None
+
     def kernel(self, sizes: Mapping[Any, int]) -> Kernel:
         """Return the kernel for sizes.
 
@@ -202,8 +207,8 @@ class NativeBound(BoundFunction):
     _quick: NativeQuick
 
     def _bind(self) -> None:
-        data = {name: np.ascontiguousarray(array) for name, array in self._data.items()}
-        self._space = _Space(self._quick, self._call, data)
+        self._data = {name: np.ascontiguousarray(array) for name, array in self._data.items()}
+        self._space = _Space(self._quick, self._call, self._data)
         self._pieces = self._space.pieces
         self._valued = VALUE in self._quick.wanted.outputs
         self.source = self._quick.engine(self._call).source
@@ -218,6 +223,14 @@ class NativeBound(BoundFunction):
             parameters[:] = p
         space.run()
         return (space.value.item() if self._valued else None), space.gradient
+
+    @property
+    def descends(self) -> bool:
+        """Whether `descend` is the fastest way to visit sample by sample: it is."""
+        try:
+            return bool(self.sampled)
+        except UnsupportedError:
+            return False
 
     def descend(
         self, p: Any, learning_rate: float, epochs: int = 1, order: Sequence[int] | None = None
