@@ -911,20 +911,24 @@ def test_count_samples():
 
 
 def test_batches():
+    assert samples.spans(5, None) == [slice(None)]
+    assert samples.spans(4, 2) == [slice(0, 2), slice(2, 4)]
+    assert samples.spans(5, 5) == [slice(0, 5)]
+    assert samples.spans(5, 2) == [slice(0, 2), slice(2, 4), slice(4, 5)]
+
+
+def test_orders_are_drawn_where_samples_are_shuffled():
     rng = np.random.default_rng(0)
-    assert list(samples.batches(5, None, True, rng)) == [slice(None)]
-    assert list(samples.batches(4, 2, False)) == [slice(0, 2), slice(2, 4)]
-    assert list(samples.batches(5, 5, False)) == [slice(0, 5)]
-    assert list(samples.batches(4, 2, False, rng)) == [slice(0, 2), slice(2, 4)]
-    drawn = list(samples.batches(5, 2, True, rng))
-    assert [len(index) for index in drawn] == [2, 2, 1]
-    assert sorted(np.concatenate(drawn).tolist()) == list(range(5))
-    assert list(samples.batches(3, np.int64(2), False)) == [slice(0, 2), slice(2, 3)]
+    kept = [(5, None, True, rng), (4, 2, False, rng), (4, 2, False, None)]
+    assert [samples.drawn_order(*given) for given in kept] == [None] * 3
+    # The generator was not asked before: the first order is its first.
+    wanted = np.random.default_rng(0).permutation(5)
+    np.testing.assert_array_equal(samples.drawn_order(5, 2, True, rng), wanted)
 
 
-def test_batches_complain_when_called_not_when_used():
+def test_batches_are_checked():
     with pytest.raises(errors.OptionError, match="from 1 to 5; got 6"):
-        samples.batches(5, 6, False)
+        samples.check_batches(5, 6, False, None)
 
 
 def test_standardisation_of_the_ages():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.backends import descent, straight
-from symgrad.backends.plan import ROWS, SCALARS, VALUE, Form
+from symgrad.backends.plan import LINES, ROWS, SCALARS, VALUE, Form
 from symgrad.backends.runners import Call, Quick, entries, laid_over, loaded, piece_of, result_texts
 from symgrad.backends.workspace import Workspace
 from symgrad.errors import (
@@ -33,6 +33,7 @@ class BoundFunction:
 
     Attributes:
         names: The parameters.
+        given: The inputs that were bound.
         size: The length of the flat vector.
         form: Which form of code runs, and why.
         source: The text that runs.
@@ -50,6 +51,7 @@ class BoundFunction:
     def __init__(self, quick: Quick, call: Call, data: Mapping[str, Any], form: Form) -> None:
         self._quick, self._call, self.form = quick, call, form
         self.names = quick.wanted.trained
+        self.given = tuple(data)
         self._data = {name: np.array(array, call.dtype) for name, array in data.items()}
         self.source = ""
         self._bind()
@@ -128,7 +130,85 @@ class BoundFunction:
             found[name] = (piece.reshape(turned).T if turned else piece).reshape(shape)
         return found
 
+    # --------------------------------------------------------------------- data
+
+    def rebind(self, arrays: Mapping[str, Any] | None = None, /, **named: Any) -> None:
+        """Give other data of the same shapes: it is copied over what was bound before.
+
+        No new buffers are made, so that mini-batches run at the pace of a function that is bound
+        once. Inputs that are left out stay as they are. Shapes are checked; values are not.
+
+        Raises:
+            OptionError: There is no such input among the data.
+            ShapeError: An array does not have the shape of the one that it replaces.
+
+        >>> import symgrad as sg
+        >>> f = sg.compile(sg.mse(sg.Network(1, [sg.Dense(1)])), wrt="parameters")
+        >>> call = f.bind(X=np.array([[1.0], [2.0]]), Y=np.array([[2.0], [4.0]]))
+        >>> p = call.pack({"W1": [[1.0]], "b1": [0.0]})
+        >>> call.rebind(Y=np.array([[1.0], [2.0]]))
+        >>> call(p)[0]
+        0.0
+        """
+        given = {**(arrays or {}), **named}
+        for name, array in given.items():
+            if name not in self._data:
+                raise unknown("bound input", name, self._data)
+            held = self._data[name].shape
+            if np.shape(array) != held:
+                raise ShapeError(
+                    f"`{name}` was bound as {worded(held)}, but it is {worded(np.shape(array))}; "
+                    "rebind keeps the shapes, bind takes others"
+                )
+        for name, array in given.items():
+            self._data[name][...] = array
+        for made in ("_loop", "_arrays"):
+            self.__dict__.pop(made, None)
+        alone = self.__dict__.get("_alone")
+        if alone is not None:
+            alone[0].rebind(given)
+
+    # -------------------------------------------------------------------- value
+
+    def value(self, p: Any) -> Any:
+        """Compute the value without the gradient; None where the function has none.
+
+        Raises:
+            ShapeError: The vector does not have the right length.
+        """
+        if len(p) != self.size:
+            raise self._misfit(p)
+        alone = self._alone
+        if alone is None:
+            return self(p)[0]
+        function, order = alone
+        return function(p if order is None else np.asarray(p)[order])[0]
+
+    @cached_property
+    def _alone(self) -> tuple[BoundFunction, Any] | None:
+        """The function that computes the value alone, and the order of its flat vector."""
+        quick = self._quick.alone
+        if quick is None or quick.form(self._call).kind == LINES:
+            return None
+        function = bound(quick, self._call, self._data)
+        order = function.pack(self.unpack(np.arange(self.size))).astype(int)
+        return function, None if np.array_equal(order, np.arange(self.size)) else order
+
     # ---------------------------------------------------------------- descending
+
+    @cached_property
+    def descends(self) -> bool:
+        """Whether `descend` is the fastest way to visit sample by sample.
+
+        It is where one sample runs in Python's own floats, or in compiled code; for wide layers
+        NumPy's calls are faster.
+        """
+        plan = self._quick.plan
+        one = {**self._call.sizes, plan.axis: 1}
+        try:
+            return bool(self.sampled) and plan.form(one).kind == SCALARS
+        except UnsupportedError:
+            return False
 
     def descend(
         self, p: Any, learning_rate: float, epochs: int = 1, order: Sequence[int] | None = None
@@ -235,6 +315,8 @@ class ArrayFunction(BoundFunction):
         for name, array in self._data.items():
             target = laid_over(space.inputs[name], call.shapes[name], name in quick.wanted.batch)
             target[...] = array
+            # What is bound is what the statements read: there is no second copy.
+            self._data[name] = target
         self._pieces = {
             name: piece_of(space.printer.entries[name], call.shapes[name]) for name in self.names
         }
@@ -282,10 +364,9 @@ class ScalarFunction(BoundFunction):
         printer = straight.Printer(code, names, straight.PYTHON)
         body = printer.statements()
         flat = [names[key] for name in self.names for key in entries(code, name)]
-        namespace = straight.namespace(printer)
-        for name, array in self._data.items():
-            pairs = zip(entries(code, name), array.ravel().tolist(), strict=True)
-            namespace.update({names[key]: number for key, number in pairs})
+        self._namespace = namespace = straight.namespace(printer)
+        self._names = {n: [names[key] for key in entries(code, n)] for n in self._data}
+        self._name_data()
         lines = [straight.unpacking(flat, "p"), *body]
         results = result_texts(code, printer, self.names)
         value = results.pop(0) if VALUE in code.outputs else "None"
@@ -306,8 +387,18 @@ class ScalarFunction(BoundFunction):
             return self._in_arrays(p, kept)
         if kept:
             return found  # type: ignore[no-any-return]
-        self._gradient[:] = found[1]
+        if found[1]:  # a function of the value alone has none
+            self._gradient[:] = found[1]
         return found[0], self._gradient
+
+    def _name_data(self) -> None:
+        for name, array in self._data.items():
+            self._namespace.update(zip(self._names[name], array.ravel().tolist(), strict=True))
+
+    def rebind(self, arrays: Mapping[str, Any] | None = None, /, **named: Any) -> None:
+        """Give other data of the same shapes; see `BoundFunction.rebind`."""
+        super().rebind(arrays, **named)
+        self._name_data()
 
     def _in_arrays(self, p: Any, kept: bool) -> tuple[Any, Any]:
         """Compute with NumPy, which has inf and nan where Python's math raises."""

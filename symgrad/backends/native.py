@@ -106,6 +106,11 @@ class NativeQuick(Quick):
     def _planned(self, wanted: Wanted) -> Plan:
         return NativePlan(wanted, self.target)
 
+    @property
+    def alone(self) -> None:
+        """Nothing: a second library costs more to compile than the gradient to compute."""
+        return None
+
     def kernel(self, sizes: Mapping[Any, int]) -> Kernel:
         """Return the kernel for sizes.
 
@@ -248,8 +253,8 @@ class NativeBound(BoundFunction):
     _quick: NativeQuick
 
     def _bind(self) -> None:
-        data = {name: np.ascontiguousarray(array) for name, array in self._data.items()}
-        self._space = Space(self._quick, self._call, data)
+        self._data = {name: np.ascontiguousarray(array) for name, array in self._data.items()}
+        self._space = Space(self._quick, self._call, self._data)
         self._pieces = self._space.pieces
         self.source = self._quick.engine(self._call).source
         self.raw = self._space.at
@@ -272,6 +277,14 @@ class NativeBound(BoundFunction):
     @cached_property
     def _count(self) -> int:
         return len(self._data[self.sampled[0]])
+
+    @property
+    def descends(self) -> bool:
+        """Whether `descend` is the fastest way to visit sample by sample: it is."""
+        try:
+            return bool(self.sampled)
+        except UnsupportedError:
+            return False
 
     def descend(
         self, p: Any, learning_rate: float, epochs: int = 1, order: Sequence[int] | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,13 @@ class Quick:
 
     def _planned(self, wanted: Wanted) -> Plan:
         return Plan(wanted)
+
+    @cached_property
+    def alone(self) -> Quick | None:
+        """The fast forms of the value without gradients; None where there is no value."""
+        if VALUE not in self.wanted.outputs:
+            return None
+        return Quick(replace(self.wanted, outputs={VALUE: self.wanted.outputs[VALUE]}))
 
     def form(self, call: Call) -> Form:
         """Choose the form for arrays."""

@@ -1,20 +1,17 @@
 """Training: gradient descent on compiled formulas, and what it leaves.
 
 The loop (`loop`), the optimizers, the initializers and the checks of data know
-compiled functions and NumPy alone; `train` here compiles a loss for them.
+compiled functions and NumPy alone; `task` compiles a loss for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from symgrad.backends.numpy import REDUCTIONS, CompiledFunction
-from symgrad.confirmation.compilation import compile
 from symgrad.errors import (
     DataError,
     DivergenceError,
@@ -29,8 +26,9 @@ from symgrad.layers import Network
 from symgrad.shapes import Variable, name_of, worded
 from symgrad.training.fit import Fit, load, split_columns
 from symgrad.training.initializers import initializer as initializer_of
-from symgrad.training.loop import Objective, descend
-from symgrad.training.samples import Standardisation, check_array, count_samples, counted
+from symgrad.training.loop import descend
+from symgrad.training.samples import Standardisation, check_array, counted
+from symgrad.training.task import Task, check_backend, samples_of
 
 __all__ = ["Fit", "load", "train"]
 
@@ -52,6 +50,7 @@ def train(
     initializer: Any = "glorot_uniform",
     reduce: str = "mean",
     callback: Any = None,
+    backend: str = "numpy",
 ) -> Fit:
     """Minimise a loss by gradient descent on its compiled formulas.
 
@@ -75,6 +74,8 @@ def train(
             `"zeros"`; biases start at 0.
         reduce: `"mean"` or `"sum"` over samples, for formulas of one sample.
         callback: Called as `callback(epoch, loss, parameters)`; True ends the run.
+        backend: What the formulas are compiled for: `"numpy"`, or `"c"` for long runs (the
+            system's C compiler is asked once; what it made is kept).
 
     Returns:
         A `Fit`.
@@ -93,13 +94,14 @@ def train(
     20.0
     """
     formula = _loss(loss)
+    check_backend(backend)
     seeds = _generator(seed)
     given = _by_name(start or {})
     names = _parameter_names(formula, given)
     arrays, flat = _data_by_name(formula, names, data)
     scaling = _scalings(formula, arrays, standardize)
     arrays = {n: scaling[n].apply(a, n) if n in scaling else a for n, a in arrays.items()}
-    task = _Task.of(formula, names, arrays, reduce)
+    task = Task.of(formula, names, arrays, reduce, backend)
     begin = _start_values(formula, names, given, arrays, initializer, seeds)
     record = descend(
         task.objective(),
@@ -262,98 +264,11 @@ def _scalings(
     names = [
         name
         for name, array in arrays.items()
-        if name not in formula.targets and _samples_of(formula.inputs[name], array)
+        if name not in formula.targets and samples_of(formula.inputs[name], array)
     ]
     if not names:
         raise OptionError("there is no input with samples to standardise")
     return {name: Standardisation.of(arrays[name], name) for name in names}
-
-
-def _samples_of(variable: Variable, array: Any) -> str:
-    """Tell how an array holds samples: "rows", "stack", or "" where it holds none."""
-    extra = array.ndim - len(variable.shape)
-    if extra == 1:
-        return "stack"
-    if variable.sizes and not variable.sizes[0].is_Integer:
-        return "rows"
-    return ""
-
-
-# ------------------------------------------------------------------- the task
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A loss compiled for the loop, with constants bound and samples set apart."""
-
-    formula: Formula
-    names: tuple[str, ...]
-    constants: Mapping[str, Any]
-    samples: Mapping[str, Any]
-    batch: tuple[str, ...]
-    reduce: str
-
-    @staticmethod
-    def of(
-        formula: Formula, names: tuple[str, ...], arrays: Mapping[str, Any], reduce: str
-    ) -> _Task:
-        """Set samples and constants apart."""
-        kinds = {n: _samples_of(formula.inputs[n], a) for n, a in arrays.items()}
-        leading = _leading_size(formula, kinds)
-        samples: dict[str, Any] = {}
-        for name, kind in kinds.items():
-            own = formula.inputs[name].sizes[:1]
-            if kind == "stack" or (kind == "rows" and own == leading):
-                samples[name] = arrays[name]
-        batch = tuple(name for name, kind in kinds.items() if kind == "stack")
-        if reduce not in REDUCTIONS:
-            raise unknown("reduction", reduce, REDUCTIONS)
-        if reduce != "mean" and not batch:
-            raise OptionError(
-                f"reduce={reduce!r} is for formulas of one sample; this loss takes all samples "
-                "itself, and its formula says how it puts them together"
-            )
-        if batch and len(batch) < len(samples):
-            raise ShapeError(
-                f"{listed(batch)} have an additional axis of samples, but "
-                f"{listed(set(samples) - set(batch))} have not; give all samples one way"
-            )
-        if samples:
-            count_samples(samples)
-        constants = {name: array for name, array in arrays.items() if name not in samples}
-        return _Task(formula, names, constants, samples, batch, reduce)
-
-    def compiled(self, wrt: Any) -> CompiledFunction:
-        """Compile the loss, with gradients where `wrt` names parameters."""
-        reduce = self.reduce if self.batch else None
-        return compile(self.formula, wrt, batch=self.batch, reduce=reduce)
-
-    def objective(self) -> Objective:
-        """Return the loss and its gradients as functions of parameters and a batch."""
-        value, both = self.compiled(None), self.compiled(list(self.names))
-        single: dict[str, CompiledFunction] = {}
-
-        def call(function: CompiledFunction, at: Any, batch: Any) -> Any:
-            given = {**self.constants, **batch, **at}
-            return function({name: given[name] for name in function.inputs})
-
-        def gradient_of(name: str, at: Any, batch: Any) -> Any:
-            if name not in single:
-                single[name] = self.compiled([name])
-            return call(single[name], at, batch)[1][name]
-
-        return Objective(
-            value=lambda at, batch: call(value, at, batch),
-            value_and_gradients=lambda at, batch: call(both, at, batch),
-            gradient_of=gradient_of,
-        )
-
-
-def _leading_size(formula: Formula, kinds: Mapping[str, str]) -> tuple[Any, ...]:
-    """Return the size that counts the samples: that of the targets, else of the first input."""
-    rows = [name for name, kind in kinds.items() if kind == "rows"]
-    ranked = [name for name in rows if name in formula.targets] + rows
-    return formula.inputs[ranked[0]].sizes[:1] if ranked else ()
 
 
 def _start_values(

@@ -21,14 +21,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symgrad import errors
-from symgrad.training.optimizers import Optimizer, State, optimizer
+from symgrad.training.epochs import Bind, Epochs, Outside, Place, epochs_on
+from symgrad.training.optimizers import Optimizer, State, moves_flat, optimizer
 from symgrad.training.samples import (
-    batches,
     check_array,
     check_batches,
     check_numbers,
     check_whole,
     count_samples,
+    drawn_order,
+    spans,
 )
 
 Array = NDArray[np.float64]
@@ -50,6 +52,9 @@ class Objective:
         value: the loss, a number.
         value_and_gradients: the loss, and name to gradient in the parameter's shape.
         gradient_of: `(name, parameters, batch)` to that one gradient, for sequential updates.
+        bind: of `(parameters, data)`, a function of the flat vector of all parameters, for data
+            given once: see `symgrad.training.epochs`. Epochs then run on such functions, as far
+            as the optimizer and the update order let them. None: there is no such form.
 
     Example:
         >>> square = Objective(
@@ -65,6 +70,7 @@ class Objective:
     value: Callable[[Arrays, Arrays], float]
     value_and_gradients: Callable[[Arrays, Arrays], tuple[float, Mapping[str, Array]]]
     gradient_of: Callable[[str, Arrays, Arrays], Array]
+    bind: Bind | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +126,7 @@ def descend(
             numbers of at least 0.
         epochs: how often all samples are visited; 0 only evaluates the start.
         optimizer: a name from `OPTIMIZERS`, or an instance.
-        batch_size: samples per step, see `batches`; None: all of them at once.
+        batch_size: samples per step, the last step may have fewer; None: all of them at once.
         shuffle: whether each epoch draws a new order; without effect on full batches.
         rng: where orders are drawn from; needed only then.
         update: "simultaneous": all gradients are taken at the same point. "sequential": one
@@ -160,11 +166,10 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Point:
-    """Where a run stands after `epoch` epochs; `states` has the optimizer's state by group."""
+    """Where a run stands; `states` has the optimizer's state by group."""
 
     parameters: dict[str, Array]
     states: Mapping[Names, State]
-    epoch: int
 
 
 @dataclass(frozen=True)
@@ -201,40 +206,130 @@ _UPDATES: Mapping[str, _Update] = MappingProxyType(
 
 def _follow(run: _Run, start: _Point, epochs: int, callback: Callback | None) -> Record:
     """The run from a checked start."""
+    way = _way(run, start)
     try:
-        losses = [_full_loss(run, start)]
+        place, loss = way.begin(start)
     except _NotFinite as fault:
-        return _record(start, [np.nan], f"diverged at the start: {fault}")
-    kept, stopped = start, "finished"
+        return _record(start.parameters, [np.nan], 0, f"diverged at the start: {fault}")
+    losses = [loss]
+    kept, stopped = (place, 0), "finished"
     try:
         for epoch in range(1, epochs + 1):
-            point, loss = _epoch(run, kept, run.rate(epoch))
+            rate = run.rate(epoch)
+            order = drawn_order(run.count, run.batch_size, run.shuffle, run.rng)
+            with np.errstate(all="ignore"):  # what overflows is found by looking, and told once
+                place, loss = way.epoch(kept[0], rate, order)
             losses.append(loss)
-            # one assignment moves point and epoch together, so an interrupt cannot part them
-            kept = point
-            if _asks_to_stop(callback, epoch, loss, point):
+            # one assignment moves place and epoch together, so an interrupt cannot part them
+            kept = place, epoch
+            if callback is not None and _asks_to_stop(callback, epoch, loss, way.parameters(place)):
                 stopped = "callback"
                 break
     except _NotFinite as fault:
-        stopped = f"diverged in epoch {kept.epoch + 1}: {fault}"
+        stopped = f"diverged in epoch {kept[1] + 1}: {fault}"
     except KeyboardInterrupt:
         stopped = "interrupted"
-    return _record(kept, losses, stopped)
+    return _record(way.parameters(kept[0]), losses, kept[1], stopped)
 
 
-def _epoch(run: _Run, point: _Point, rate: float) -> tuple[_Point, float]:
-    """One visit of all samples: the new point and its loss on all data."""
-    with np.errstate(all="ignore"):  # what overflows is found by looking, and told once
+def _way(run: _Run, start: _Point) -> Any:
+    """How the epochs run: on bound functions where there are such, else step by step."""
+    steps = _Steps(run)
+    flat = run.update is _UPDATES["simultaneous"] and moves_flat(run.optimizer)
+    if run.objective.bind is None or not flat:
+        return steps
+    try:
+        with np.errstate(all="ignore"):
+            chosen = epochs_on(
+                run.objective.bind,
+                start.parameters,
+                run.data,
+                run.count,
+                run.optimizer,
+                run.batch_size,
+            )
+    except errors.UnsupportedError:
+        return steps
+    return _Flat(steps, chosen)
+
+
+class _Steps:
+    """Epochs step by step, on a mapping of parameters: what every objective can do."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+
+    def begin(self, start: _Point) -> tuple[_Point, float]:
+        """The start, and its loss."""
+        return start, _full_loss(self.run, start)
+
+    def epoch(
+        self, point: _Point, rate: float, order: NDArray[np.int64] | None
+    ) -> tuple[_Point, float]:
+        """One visit of all samples: the new point and its loss on all data."""
+        run = self.run
         try:
-            for index in batches(run.count, run.batch_size, run.shuffle, run.rng):
+            for span in spans(run.count, run.batch_size):
+                index = span if order is None else order[span]
                 batch = {name: array[index] for name, array in run.data.items()}
                 point = _step(run, point, batch, rate)
-            point = _Point(point.parameters, point.states, point.epoch + 1)
             return point, _full_loss(run, point)
         except OverflowError as error:  # plain Python floats raise where NumPy's become infinite
             raise _NotFinite(f"a number is too large ({error})") from error
         except errors.AssumptionError as error:  # a step took a parameter to where it may not be
             raise _NotFinite(str(error)) from error
+
+    def parameters(self, point: _Point) -> Arrays:
+        """The parameters by name."""
+        return point.parameters
+
+
+class _Flat:
+    """Epochs on bound functions; one that leaves the finite range is gone through in steps."""
+
+    def __init__(self, steps: _Steps, epochs: Epochs) -> None:
+        self.steps, self.epochs, self.main = steps, epochs, epochs.main
+
+    def begin(self, start: _Point) -> tuple[Place, float]:
+        """The start, and its loss."""
+        self.names = tuple(start.parameters)
+        with np.errstate(all="ignore"):
+            place, loss = self.epochs.begin(self.main.pack(start.parameters))
+        return place, loss if np.isfinite(loss) else self.steps.begin(start)[1]
+
+    def epoch(
+        self, place: Place, rate: float, order: NDArray[np.int64] | None
+    ) -> tuple[Place, float]:
+        """One visit of all samples: the new place and its loss on all data."""
+        try:
+            return self.epochs.run(place, rate, order)
+        except Outside:
+            point, loss = self.steps.epoch(self._point(place), rate, order)
+            return self._place(point), loss
+
+    def parameters(self, place: Place) -> Arrays:
+        """The parameters by name, in the order in which they were given."""
+        views = self.main.unpack(place.flat)
+        return {name: views[name] for name in self.names}
+
+    def _point(self, place: Place) -> _Point:
+        """The same place, by name: what is remembered of every entry is taken apart, too."""
+        parts = [self.main.unpack(part) if np.ndim(part) else part for part in place.memory]
+        state = {
+            name: tuple(part[name] if isinstance(part, dict) else part for part in parts)
+            for name in self.names
+        }
+        return _Point(dict(self.parameters(place)), {self.names: state})
+
+    def _place(self, point: _Point) -> Place:
+        state = point.states[self.names]
+        first = state[self.names[0]]
+        shared = self.steps.run.optimizer.begin(np.zeros(1))
+        memory = tuple(
+            self.main.pack({name: state[name][k] for name in self.names}) if np.ndim(part) else own
+            for k, (part, own) in enumerate(zip(shared, first, strict=True))
+        )
+        return Place(self.main.pack(point.parameters), memory)
 
 
 def _step(run: _Run, point: _Point, batch: Arrays, rate: float) -> _Point:
@@ -249,7 +344,7 @@ def _step(run: _Run, point: _Point, batch: Arrays, rate: float) -> _Point:
             _check_finite(f"the gradient of `{name}`", gradients[name])
             _check_finite(f"`{name}`", moved[name])
         parameters.update(moved)
-    return _Point(parameters, states, point.epoch)
+    return _Point(parameters, states)
 
 
 def _full_loss(run: _Run, point: _Point) -> float:
@@ -281,21 +376,19 @@ def _check_finite(what: str, value: ArrayLike) -> None:
     raise _NotFinite(f"{what} is not finite ({float(np.asarray(value)[position])}{where})")
 
 
-def _asks_to_stop(callback: Callback | None, epoch: int, loss: float, point: _Point) -> bool:
+def _asks_to_stop(callback: Callback, epoch: int, loss: float, parameters: Arrays) -> bool:
     """Whether the callback ends the run; only True itself does, not whatever a lambda returns."""
-    if callback is None:
-        return False
     try:
-        answer = callback(epoch, loss, _copied(point.parameters))
+        answer = callback(epoch, loss, _copied(parameters))
     except StopIteration:
         return True
     return isinstance(answer, (bool, np.bool_)) and bool(answer)
 
 
-def _record(point: _Point, losses: list[float], stopped: str) -> Record:
-    """The record of a run that ended at `point`."""
-    kept = np.array(losses[: point.epoch + 1], dtype=np.float64)
-    return Record(_copied(point.parameters), kept, point.epoch, stopped)
+def _record(parameters: Arrays, losses: list[float], epoch: int, stopped: str) -> Record:
+    """The record of a run whose last good parameters are these."""
+    kept = np.array(losses[: epoch + 1], dtype=np.float64)
+    return Record(_copied(parameters), kept, epoch, stopped)
 
 
 def _copied(parameters: Arrays) -> dict[str, Array]:
@@ -349,7 +442,7 @@ def _start(run: _Run, start: Mapping[str, ArrayLike]) -> _Point:
     states = {
         group: run.optimizer.init({name: parameters[name] for name in group}) for group in groups
     }
-    return _Point(parameters, states, epoch=0)
+    return _Point(parameters, states)
 
 
 def _schedule(learning_rate: float | Schedule) -> Schedule:

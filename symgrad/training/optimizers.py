@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +40,10 @@ class Optimizer(ABC):
         >>> float(moved["w"])
         0.95
     """
+
+    #: Whether `move` treats every entry by itself, so that all parameters may be moved as one
+    #: flat vector. A subclass says it for itself: one that overrides `move` does not inherit it.
+    entrywise: ClassVar[bool] = False
 
     @abstractmethod
     def begin(self, parameter: Array) -> Memory:
@@ -100,6 +105,8 @@ class Sgd(Optimizer):
     Called stochastic when the gradient `g` is that of a batch. It remembers nothing.
     """
 
+    entrywise: ClassVar[bool] = True
+
     def begin(self, parameter: Array) -> Memory:
         """Nothing to remember."""
         return ()
@@ -122,6 +129,7 @@ class Momentum(Optimizer):
         coefficient: how much of the velocity stays from step to step, 0 <= coefficient < 1.
     """
 
+    entrywise: ClassVar[bool] = True
     coefficient: float = 0.9
 
     def __post_init__(self) -> None:
@@ -158,6 +166,7 @@ class Adam(Optimizer):
         epsilon: positive; keeps the quotient finite where all gradients were 0.
     """
 
+    entrywise: ClassVar[bool] = True
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
@@ -253,6 +262,16 @@ def optimizer(given: str | Optimizer) -> Optimizer:
     if given not in OPTIMIZERS:
         raise errors.unknown("optimizer", given, sorted(OPTIMIZERS))
     return OPTIMIZERS[given].make()
+
+
+def moves_flat(given: Optimizer) -> bool:
+    """Whether an optimizer moves a flat vector of all parameters as it moves each of them.
+
+    Example:
+        >>> moves_flat(Adam())
+        True
+    """
+    return bool(vars(type(given)).get("entrywise", False))
 
 
 def _float64(value: ArrayLike) -> Array:

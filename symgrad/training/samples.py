@@ -6,7 +6,7 @@ where it is wrong; the rooms after this one may trust what they get.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from symgrad import errors
 
 Array = NDArray[np.float64]
-Index = slice | NDArray[np.int64]
 
 _NUMBER_KINDS = "biuf"  # NumPy's letters for bool, signed, unsigned and floating dtypes
 
@@ -119,46 +118,48 @@ def count_samples(arrays: Mapping[str, Array]) -> int:
     return count
 
 
-def batches(
-    count: int,
-    batch_size: int | None = None,
-    shuffle: bool = True,
-    rng: np.random.Generator | None = None,
-) -> Iterator[Index]:
-    """Indices for the first axis that visit every sample once.
+def spans(count: int, batch_size: int | None = None) -> list[slice]:
+    """Where batches begin and end among samples that are in order.
 
     Args:
         count: the number of samples.
-        batch_size: samples in a batch; the last batch may be smaller. None: all of them at once,
-            in their own order, whatever `shuffle` says.
-        shuffle: draw a new order from `rng`.
-        rng: the generator; needed where the order is drawn.
-
-    Returns:
-        Slices where the order is kept, arrays of positions where it is drawn.
-
-    Raises:
-        OptionError: `batch_size` is not None or a whole number from 1 to `count`, `shuffle` is
-            not True or False, or it is True and there is no `rng`. Raised by the call itself.
+        batch_size: samples in a batch; the last batch may be smaller. None: all of them at once.
 
     Example:
-        >>> list(batches(5, 2, shuffle=False))
+        >>> spans(5, 2)
         [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
-    check_batches(count, batch_size, shuffle, rng)
     if batch_size is None:
-        return iter([slice(None)])
-    spans = (slice(at, min(at + batch_size, count)) for at in range(0, count, batch_size))
-    if not shuffle or rng is None:
-        return spans
-    order = rng.permutation(count)
-    return (order[span] for span in spans)
+        return [slice(None)]
+    return [slice(at, min(at + batch_size, count)) for at in range(0, count, batch_size)]
+
+
+def drawn_order(
+    count: int, batch_size: int | None, shuffle: bool, rng: np.random.Generator | None
+) -> NDArray[np.int64] | None:
+    """The order in which an epoch visits the samples, drawn from `rng`.
+
+    None, with nothing drawn, where the order is kept: without `shuffle`, and where all samples
+    are taken at once.
+
+    Example:
+        >>> sorted(drawn_order(3, 1, True, np.random.default_rng(0)).tolist())
+        [0, 1, 2]
+    """
+    if batch_size is None or not shuffle or rng is None:
+        return None
+    return rng.permutation(count)
 
 
 def check_batches(
     count: int, batch_size: int | None, shuffle: bool, rng: np.random.Generator | None
 ) -> None:
-    """Raise the errors of `batches`, without drawing an order."""
+    """Check how samples are put into batches.
+
+    Raises:
+        OptionError: `batch_size` is not None or a whole number from 1 to `count`, `shuffle` is
+            not True or False, or it is True and there is no `rng`.
+    """
     if not isinstance(shuffle, (bool, np.bool_)):
         raise errors.OptionError(f"`shuffle` must be True or False; got {shuffle!r}")
     if batch_size is None:
