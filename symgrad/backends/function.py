@@ -66,8 +66,22 @@ class CompiledFunction:
 
     @property
     def source(self) -> str:
-        """The line-for-line form with the helper functions that it calls: a module's text."""
-        return f"import numpy as np\n\n\n{self._recipe.program.module}"
+        """What runs: a text for one sample, and one for a hundred, where the plan has two.
+
+        Sizes of layers that are known when arrays come are taken for 2. What has no faster form is
+        a module's text, the listing with the helper functions that it calls.
+        """
+        if self.plan.obstacle:
+            return f"import numpy as np\n\n\n{self._recipe.program.module}"
+        texts: dict[str, str] = {}
+        for count in (1, 100):
+            seen = self._recipe.example(count, self.plan.axis)
+            runner = self._quick.runner(seen)
+            form = self._quick.form(seen)
+            text = self.listing if runner is None else runner.source
+            samples = f"{count} sample{'s' * (count > 1)}" if self.plan.axis is not None else "code"
+            texts.setdefault(text, f"# {samples}: {form.kind}: {form.reason}\n")
+        return "\n".join(f"{head}{text}" for text, head in texts.items())
 
     @property
     def listing(self) -> str:

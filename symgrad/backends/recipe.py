@@ -98,6 +98,18 @@ class Recipe:
         shapes = {name: call.shapes[name] for name in self.slots}
         return quick.Call(shapes, sizes, np.dtype(self.dtype or call.dtype))
 
+    def example(self, count: int, axis: Any) -> quick.Call:
+        """Return what arrays look like for a number of samples; open sizes are taken for 2."""
+        sizes = dict.fromkeys(self.graph.sizes, 2)
+        if axis is not None:
+            sizes[axis] = count
+        named = {str(size): number for size, number in sizes.items()}
+        shapes = {}
+        for name, slot in self.slots.items():
+            own = tuple(evaluated(size, named) for size in slot.sizes)
+            shapes[name] = (*(count,) * slot.lead, *own)
+        return quick.Call(shapes, sizes, np.dtype(self.dtype or FLOAT))
+
     def sizes_of(self, given: Mapping[str, Any]) -> dict[Any, int]:
         """Read sizes off the arrays that are given.
 

@@ -380,4 +380,4 @@ def _run_compile(options: argparse.Namespace) -> None:
     if options.output:
         print(f"wrote {function.save(options.output)}; python {options.output} checks it")
     else:
-        print(function.source, end="")
+        print(f"import numpy as np\n\n\n{function._recipe.program.module}", end="")

@@ -218,6 +218,7 @@ def _demands(tape: Tape, sizes: Mapping[Any, int]) -> dict[Any, Any]:
     readers = readers_of(tape)
     asked: dict[int, list[Any]] = {place: [] for place in range(len(tape.ops))}
     cost = [_count(op, sizes) for op in tape.ops]
+    reach = _reaches(tape, cost)
     names: dict[int, list[str]] = {}
     for name, value in tape.outputs.items():
         asked[value.node].append(value.factor)
@@ -228,7 +229,7 @@ def _demands(tape: Tape, sizes: Mapping[Any, int]) -> dict[Any, Any]:
         op, factors = tape.ops[place], asked[place]
         if len(factors) != len(readers[place]) or len(set(factors)) != 1 or factors[0] == 1:
             continue
-        arg = _linear(tape, op, cost)
+        arg = _linear(tape, op, reach)
         if arg is None:
             continue
         factor = factors[0]
@@ -243,15 +244,28 @@ def _demands(tape: Tape, sizes: Mapping[Any, int]) -> dict[Any, Any]:
     return placed if spent < saved else {}
 
 
-def _linear(tape: Tape, op: Op, cost: list[int]) -> int | None:
-    """Return the argument that a factor passes on to: the later one, which is the adjoint."""
+def _factors(tape: Tape, op: Op) -> list[int]:
+    """Return the arguments that a factor of an operation can pass on to: one of them."""
     if op.kind in (MATMUL, INNER, "multiply") and op.args[0] != op.args[1]:
-        open_ = [arg for arg in op.args if tape.ops[arg].kind != NUMBER]
-        chains = [arg for arg in open_ if tape.ops[arg].kind in (MATMUL, "multiply")]
-        return max(chains or open_)
-    if op.kind in (SUM, TRANSPOSE, "negative"):
-        return op.args[0]
-    return None
+        return [arg for arg in op.args if tape.ops[arg].kind != NUMBER]
+    return [op.args[0]] if op.kind in (SUM, TRANSPOSE, "negative") else []
+
+
+def _reaches(tape: Tape, cost: list[int]) -> list[int]:
+    """Return for every place how small the array is that a factor of it can get to."""
+    found: list[int] = []
+    for place, op in enumerate(tape.ops):
+        found.append(min([cost[place], *(found[arg] for arg in _factors(tape, op))]))
+    return found
+
+
+def _linear(tape: Tape, op: Op, reach: list[int]) -> int | None:
+    """Return the argument that a factor passes on to: towards the residuals.
+
+    The smallest array is theirs; of two that are as small, the one computed later.
+    """
+    below = _factors(tape, op)
+    return min(below, key=lambda arg: (reach[arg], -arg)) if below else None
 
 
 def _count(op: Op, sizes: Mapping[Any, int]) -> int:
