@@ -126,14 +126,17 @@ class Reader:
         return found  # type: ignore[no-any-return]
 
     def _read(self, expression: Any) -> Any:
-        free = expression.free_symbols
-        if not getattr(expression, "is_Matrix", False) and free <= self.known_sizes:
+        if not getattr(expression, "is_Matrix", False) and self._of_sizes(expression):
             return self.recorder.number(self._number(expression))
         for head in type(expression).__mro__:
             read = READERS.get(head)
             if read is not None:
                 return read(self, expression)
         raise UnsupportedError(f"`{type(expression).__name__}`")
+
+    def _of_sizes(self, expression: Any) -> bool:
+        """Tell whether an expression is a number once the sizes are known."""
+        return bool(expression.is_number) or expression.free_symbols <= self.known_sizes
 
     def _number(self, expression: Any) -> Any:
         if self.sizes and expression.free_symbols:

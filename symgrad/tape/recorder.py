@@ -27,7 +27,7 @@ from symgrad.tape import (
     Value,
 )
 
-ONE = sp.S.One
+ONE, MINUS = sp.S.One, sp.S.NegativeOne
 SCALAR = (1, 1)
 #: Operations that can be spelled in others.
 NATIVE = frozenset(("sigmoid", "softplus"))
@@ -190,7 +190,8 @@ class Recorder:
 
     def multiply(self, *values: Value) -> Value:
         """Return the product, entry by entry."""
-        factor = sp.Mul(*(value.factor for value in values))
+        factors = [value.factor for value in values if value.factor is not ONE]
+        factor = sp.Mul(*factors) if factors else ONE
         shape = self._together([value.shape for value in values])
         parts = [value for value in values if not self.is_number(value)]
         if factor == 0 or not parts:
@@ -247,7 +248,7 @@ class Recorder:
         shape = self._together([value.shape for value in values])
         numbers = [v for v in values if self.is_number(v)]
         parts = [v for v in values if not self.is_number(v) and v.factor != 0]
-        constant = sp.Add(*(v.factor for v in numbers))
+        constant = sp.Add(*(v.factor for v in numbers)) if numbers else sp.S.Zero
         if not parts:
             return self.number(constant, shape)
         if constant != 0:
@@ -257,7 +258,9 @@ class Recorder:
             return merged[0]._replace(shape=shape)
         factor = self._common(merged)
         # What is added comes before what is taken away, small arrays before large ones.
-        over = [v._replace(factor=v.factor / factor) for v in merged]
+        over = merged
+        if factor is not ONE:
+            over = [v._replace(factor=v.factor / factor) for v in merged]
         over.sort(key=lambda v: (v.factor == -1, self._extent(v)))
         if all(v.factor == -1 for v in over):
             over, factor = [self.negative(v) for v in over], -factor
@@ -280,6 +283,8 @@ class Recorder:
 
     def _common(self, parts: list[Value]) -> Any:
         """Return the factor of the largest arrays: what has another one is multiplied by it."""
+        if all(v.factor is ONE or v.factor is MINUS for v in parts):
+            return ONE if any(v.factor is ONE for v in parts) else MINUS
         if any(map(self.is_number, parts)) and all(
             part.factor in (1, -1) for part in parts if not self.is_number(part)
         ):
