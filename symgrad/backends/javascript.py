@@ -23,9 +23,10 @@ from symgrad.backends.function import CompiledFunction
 from symgrad.backends.javascript_functions import CALLS, HELPERS, helpers_of
 from symgrad.backends.kernel import Kernel
 from symgrad.backends.loops import Entry, LoopWriter
-from symgrad.backends.native import NativePlan, NativeQuick, looped, open_call
+from symgrad.backends.native import Engine, NativePlan, NativeQuick, looped, open_call
 from symgrad.backends.plan import VALUE, Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
+from symgrad.backends.runners import Call
 from symgrad.backends.straight import ATOM, COMMON, Language
 from symgrad.errors import OptionError, UnsupportedError
 from symgrad.files import write
@@ -221,7 +222,7 @@ function flatten(given, name, length) {
     : array !== null && typeof array === "object" && ArrayBuffer.isView(array[0])
     ? array.flatMap((row) => Array.from(row)) : array;
   if (flat === null || typeof flat !== "object" || flat.length !== length) {
-    const size = flat && flat.length;
+    const size = flat?.length;
     throw new TypeError(`${JSON.stringify(name)} must be an array of ${length} numbers, row by `
       + `row, for ${shapes[name].join(" by ")}; ` + (size === undefined
       ? "it is no array" : `it has ${size}`));
@@ -402,7 +403,7 @@ class JavaScriptFunction(CompiledFunction):
 
     @cached_property
     def _quick(self) -> NativeQuick:
-        return JavaScriptQuick(self._wanted, "javascript", _refused)
+        return JavaScriptQuick(self._wanted, "javascript", _uncompiled)
 
     @property
     def source(self) -> str:
@@ -417,6 +418,10 @@ class JavaScriptFunction(CompiledFunction):
             kernel = self._quick.kernel(call.sizes)
         except UnsupportedError as error:
             raise UnsupportedError(f"no JavaScript of these formulas: {error}") from None
+        if kernel.axis is not None and not kernel.sampled:
+            raise UnsupportedError(
+                f"no JavaScript of these formulas: no array in them says how many {kernel.axis} are"
+            )
         loop, flat = looped(self._quick, kernel, call)
         sizes = {}
         for name in kernel.shapes:
@@ -453,7 +458,11 @@ class JavaScriptFunction(CompiledFunction):
         raise _refused()
 
 
-def _refused(*_: Any) -> UnsupportedError:
+def _uncompiled(quick: NativeQuick, kernel: Kernel, call: Call) -> Engine:
+    raise _refused()
+
+
+def _refused() -> UnsupportedError:
     return UnsupportedError(
         "JavaScript is not run from Python: f.save('net.mjs') writes a module for a page or for "
         "node; for numbers here, compile with backend='numpy'"

@@ -78,7 +78,7 @@ class NativePlan(Plan):
     def form(self, sizes: Mapping[Any, int]) -> Form:
         """Choose the form for sizes; see `Plan.form`."""
         numpy_form = super().form(sizes)
-        if self.obstacle or (self._by_sample() and self._wanted.trained):
+        if self.obstacle:
             return numpy_form
         kernel = self.kernel(sizes)
         if isinstance(kernel, str):

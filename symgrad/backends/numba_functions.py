@@ -240,10 +240,7 @@ def _collect(name: str, dtype: str, found: dict[str, str]) -> None:
     if name in found:
         return
     kind, integer = _KINDS[dtype]
-    if name in COEFFICIENTS:
-        text, needs = _polynomial(name, kind), ()
-    else:
-        text, needs = TEXTS[name]
+    text, needs = TEXTS[name] if name in TEXTS else (_polynomial(name, kind), ())
     for other in needs:
         _collect(other, dtype, found)
     fields = {key: _number(value) for key, value in TYPES[kind].items() if key not in ("real", "f")}
