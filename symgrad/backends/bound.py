@@ -227,6 +227,7 @@ class BoundFunction:
 
         Raises:
             ShapeError: The vector does not have the right length.
+            OptionError: A place in `order` is none of the samples'.
             UnsupportedError: There are no samples to visit one by one.
             DivergenceError: The numbers left the finite range.
         """
@@ -234,7 +235,11 @@ class BoundFunction:
         if len(start) != self.size:
             raise self._misfit(p)
         run, samples, constants = self._loop
-        visited = samples if order is None else [samples[k] for k in order]
+        visited = samples
+        if order is not None:
+            if not all(0 <= k < len(samples) for k in order):
+                raise OptionError(f"order holds places of samples, from 0 to {len(samples) - 1}")
+            visited = [samples[k] for k in order]
         try:
             end = run(start, visited, constants, float(learning_rate), int(epochs))
         except straight.OUTSIDE:

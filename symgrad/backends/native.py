@@ -299,9 +299,11 @@ class NativeBound(BoundFunction):
         count = self._count
         places = None
         if order is not None:
-            places = np.ascontiguousarray(order, dtype=np.uintp)
-            if places.ndim != 1 or (places.size and places.max() >= count):
+            places = np.asarray(order)
+            whole = places.dtype.kind in "iu" and places.ndim == 1
+            if not whole or (places.size and not 0 <= places.min() <= places.max() < count):
                 raise OptionError(f"order holds places of samples, from 0 to {count - 1}")
+            places = np.ascontiguousarray(places, dtype=np.uintp)
             count = len(places)
         parameters = self.parameters
         parameters[:] = p
