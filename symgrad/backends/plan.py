@@ -10,7 +10,7 @@ from typing import Any
 from symgrad.backends.memory import stages
 from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph
-from symgrad.tape import INPUT, SAMPLES, Tape, recorded
+from symgrad.tape import INPUT, NUMBER, SAMPLES, Tape, recorded
 from symgrad.tape.evaluation import extent
 from symgrad.tape.passes import flipped, folded, multiplied_out, sunk
 from symgrad.tape.recorder import NATIVE
@@ -18,8 +18,8 @@ from symgrad.tape.scalars import Straight, written_out
 
 #: The forms of generated code.
 SCALARS, COLUMNS, ROWS, LINES = "scalars", "columns", "rows", "lines"
-#: One sample runs in Python's own floats up to this many operations.
-MOST_OPERATIONS = 700
+#: One sample runs in Python's own floats where a call of NumPy's would do fewer operations.
+OPERATIONS_OF_A_CALL = 23
 #: Layers up to this width run with the samples last; wider ones are a matter of BLAS alone.
 NARROW = 128
 #: Above this many samples wide layers run with the samples last, too: in chunks.
@@ -185,11 +185,12 @@ class Plan:
         if self._by_sample():
             return Form(LINES, "line for line: a result for every sample")
         arrays = any(value.shape != (1, 1) for value in self._matrices())
-        if count == 1 and operations <= MOST_OPERATIONS and not arrays:
+        calls = sum(op.kind not in (INPUT, NUMBER) for op in self._plain.ops)
+        if count == 1 and operations <= OPERATIONS_OF_A_CALL * calls and not arrays:
             return Form(
                 SCALARS,
-                f"about {operations} operations on one sample: Python's own floats are faster "
-                f"than NumPy's calls up to {MOST_OPERATIONS}",
+                f"about {operations} operations on one sample: {calls} of NumPy's calls take "
+                f"longer up to {OPERATIONS_OF_A_CALL} operations for each",
             )
         if arrays and not self._wanted.trained:
             return Form(LINES, "line for line: a value alone, which is an array")

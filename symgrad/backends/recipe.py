@@ -73,10 +73,16 @@ class Recipe:
             for v in self.graph.inputs
         }
 
+    @cached_property
+    def _tied(self) -> set[str]:
+        """The inputs of which something declared was used."""
+        return {name for label in self.graph.labels.values() for name in label.tied}
+
     def _facts(self, variable: Variable) -> list[str]:
         """Return what the formula uses of a variable: its arrays are checked for that."""
-        tied = {name for label in self.graph.labels.values() for name in label.tied}
-        wanted = [*TIED * (variable.name in tied), *RANGES]
+        if not variable.assumptions:
+            return []
+        wanted = [*TIED * (variable.name in self._tied), *RANGES]
         return [word for word in variable.assumptions if word in wanted]
 
     @cached_property

@@ -13,6 +13,7 @@ Targets print tapes; `symgrad.tape.scalars` writes one out entry by entry.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -87,7 +88,7 @@ class Tape:
     outputs: dict[str, Value]
     axis: Any = None
 
-    @property
+    @cached_property
     def inputs(self) -> dict[str, int]:
         """The place of every input by name."""
         return {op.data[0]: place for place, op in enumerate(self.ops) if op.kind == INPUT}
