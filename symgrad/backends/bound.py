@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from symgrad.backends.plan import ROWS, SCALARS, VALUE, Form
 from symgrad.backends.runners import Call, Quick, entries, laid_over, loaded, piece_of, result_texts
 from symgrad.backends.workspace import Workspace
 from symgrad.errors import (
+    DataError,
     DivergenceError,
     OptionError,
     ShapeError,
@@ -77,11 +79,31 @@ class BoundFunction:
             start += count
         return made
 
+    def __deepcopy__(self, memo: Any) -> BoundFunction:
+        return type(self)(self._quick, self._call, self._data, self.form)
+
+    def __copy__(self) -> BoundFunction:
+        # What runs is bound to its buffers, which are for one function alone.
+        return self.__deepcopy__({})
+
     def _misfit(self, p: Any) -> ShapeError:
+        found = f"it is {worded(np.shape(p))}"
+        if np.shape(p) == (self.size,):
+            found = f"it holds {np.asarray(p).dtype}"
         return ShapeError(
-            f"the flat vector of {listed(self.names)} has {self.size} numbers, but it is "
-            f"{worded(np.shape(p))}; pack({{...}}) makes one"
+            f"the flat vector of {listed(self.names)} has {self.size} numbers, but {found}; "
+            "pack({...}) makes one"
         )
+
+    def _vector(self, p: Any) -> Any:
+        """Return a flat vector as an array of numbers, whatever it came as."""
+        try:
+            vector = np.asarray(p).astype(float, casting="same_kind")
+        except (TypeError, ValueError):
+            raise self._misfit(p) from None
+        if vector.shape != (self.size,):
+            raise self._misfit(p)
+        return vector
 
     # ------------------------------------------------------------- flat vectors
 
@@ -105,6 +127,8 @@ class BoundFunction:
                 raise ShapeError(
                     f"`{name}` must be {worded(view.shape)}, but it is {worded(array.shape)}"
                 )
+            if array.dtype.kind not in "fiub":
+                raise DataError(f"`{name}` holds {array.dtype}, not real numbers")
             view[...] = array
         return flat
 
@@ -145,15 +169,19 @@ class BoundFunction:
             UnsupportedError: There are no samples to visit one by one.
             DivergenceError: The numbers left the finite range.
         """
-        start = p if type(p) is list else np.asarray(p, float).tolist()
+        start = p if type(p) is list else self._vector(p).tolist()
         if len(start) != self.size:
             raise self._misfit(p)
         run, samples, constants = self._loop
         visited = samples if order is None else [samples[k] for k in order]
+        rate, rounds = float(learning_rate), int(epochs)
         try:
-            end = run(start, visited, constants, float(learning_rate), int(epochs))
+            end = run(start, visited, constants, rate, rounds)
         except straight.OUTSIDE:
             raise diverged(learning_rate) from None
+        if not all(map(math.isfinite, end)):
+            # Python's floats overflow to inf in sums and products, without an error.
+            raise diverged(learning_rate)
         return end if type(p) is list else np.array(end, self._call.dtype)
 
     @cached_property
@@ -243,8 +271,8 @@ class ArrayFunction(BoundFunction):
         space, value = self._space, self._value
         parameters = space.parameters
         if p is not parameters:
-            if len(p) != len(parameters):
-                raise self._misfit(p)
+            if type(p) is not np.ndarray or p.shape != parameters.shape:
+                p = self._vector(p)
             parameters[:] = p
         space.run()
         return (None if value is None else value[0].item() * value[1]), self._gradient
@@ -274,6 +302,8 @@ class ScalarFunction(BoundFunction):
     def __call__(self, p: Any) -> tuple[Any, Any]:
         """Compute the value and the flat gradient; see `BoundFunction`."""
         kept = type(p) is list
+        if not kept and (type(p) is not np.ndarray or p.ndim != 1):
+            p = self._vector(p)
         if len(p) != self.size:
             raise self._misfit(p)
         try:

@@ -21,7 +21,7 @@ from symgrad.backends.native import Engine, NativeFunction, NativeQuick, looped,
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import Call
 from symgrad.backends.source import identifiers
-from symgrad.errors import OptionError
+from symgrad.errors import OptionError, UnsupportedError
 from symgrad.files import write
 
 #: The name of the function, where none is given.
@@ -59,7 +59,9 @@ class CEngine(Engine):
         self, count: int, inputs: Mapping[str, Any], learning_rate: float, epochs: int, order: Any
     ) -> None:
         """Move the parameters among the inputs, in place, sample by sample."""
-        run = getattr(self._library, f"{NAME}_descend")
+        run = getattr(self._library, f"{NAME}_descend", None)
+        if run is None:
+            raise UnsupportedError("no descent sample by sample: one sample alone has no loss")
         kernel = self.kernel
         names = [name for name in kernel.shapes if name not in kernel.trained]
         pointers = [ctypes.c_void_p(inputs[name].ctypes.data) for name in [*names, *kernel.trained]]

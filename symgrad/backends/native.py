@@ -19,8 +19,8 @@ from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel, kernel_of
 from symgrad.backends.plan import VALUE, Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
-from symgrad.backends.runners import Call, Quick, Runner
-from symgrad.errors import UnsupportedError
+from symgrad.backends.runners import KEPT, Call, Quick, Runner
+from symgrad.errors import DataError, UnsupportedError
 
 
 class Engine:
@@ -170,9 +170,8 @@ class NativeRunner(Runner):
     def __init__(self, quick: NativeQuick, call: Call) -> None:
         self.quick, self.call = quick, call
         self._valued = VALUE in quick.wanted.outputs
-        self._own = _Space(quick, call, {})
         self._free = [_Space(quick, call, {})]
-        self.pieces, self.source = self._own.pieces, quick.engine(call).source
+        self.pieces, self.source = self._free[0].pieces, quick.engine(call).source
 
     def __call__(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
         """Compute; a thread that comes meanwhile makes arrays of its own."""
@@ -182,8 +181,14 @@ class NativeRunner(Runner):
             space = _Space(self.quick, self.call, {})
         value, gradient = self._computed(space, arrays)
         gradient = gradient.copy()
-        self._free.append(space)
+        if len(self._free) < KEPT:
+            self._free.append(space)
         return value, gradient
+
+    @cached_property
+    def _own(self) -> _Space:
+        """The arrays of `raw`, whose results nobody else may overwrite."""
+        return _Space(self.quick, self.call, {})
 
     def raw(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
         """Compute into arrays that the next call overwrites; one thread at a time."""
@@ -213,8 +218,8 @@ class NativeBound(BoundFunction):
         space = self._space
         parameters = space.parameters
         if p is not parameters:
-            if len(p) != len(parameters):
-                raise self._misfit(p)
+            if type(p) is not np.ndarray or p.shape != parameters.shape:
+                p = self._vector(p)
             parameters[:] = p
         space.run()
         return (space.value.item() if self._valued else None), space.gradient
@@ -223,13 +228,12 @@ class NativeBound(BoundFunction):
         self, p: Any, learning_rate: float, epochs: int = 1, order: Sequence[int] | None = None
     ) -> Any:
         """Run per-sample gradient descent in compiled code; see `BoundFunction.descend`."""
-        if len(p) != self.size:
-            raise self._misfit(p)
+        start = self._vector(p)
         space, count = self._space, len(self._data[self.sampled[0]])
         places = None if order is None else np.ascontiguousarray(order, dtype=np.uintp)
         if places is not None and (places.ndim != 1 or (places.size and places.max() >= count)):
             raise IndexError(f"order holds places of samples, from 0 to {count - 1}")
-        space.parameters[:] = p
+        space.parameters[:] = start
         visited = count if places is None else len(places)
         engine = self._quick.engine(self._call)
         engine.descend(visited, space.inputs, float(learning_rate), int(epochs), places)
@@ -262,7 +266,8 @@ def looped(quick: NativeQuick, kernel: Kernel, call: Call) -> tuple[Any, Any]:
     """Return one update of per-sample descent, and the flat order of the parameters.
 
     Returns:
-        Nothing, twice, where there are no samples to visit or a gradient is not asked for.
+        Nothing, twice, where there are no samples to visit, a gradient is not asked for, or one
+        sample alone has no loss: 1/(n - 1).
     """
     if not kernel.sampled or not kernel.trained:
         return None, ()
@@ -275,7 +280,10 @@ def looped(quick: NativeQuick, kernel: Kernel, call: Call) -> tuple[Any, Any]:
     plan = quick.plan
     tape = plan.recorded(None if plan.batched else plan.axis, spelled=True)
     sizes = {s: n for s, n in call.sizes.items() if s != plan.axis}
-    return loop_of(tape, sizes, flat, kernel.sampled), flat
+    try:
+        return loop_of(tape, sizes, flat, kernel.sampled), flat
+    except DataError:
+        return None, ()
 
 
 def open_call(quick: NativeQuick, recipe: Recipe) -> Call:
