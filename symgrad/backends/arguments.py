@@ -282,8 +282,13 @@ def gathered(arrays: Any, named: Mapping[str, Any]) -> dict[Any, Any]:
     return {**(arrays or {}), **named}
 
 
-def by_name(slots: Iterable[str], given: Mapping[Any, Any]) -> dict[str, Any]:
+def by_name(slots: Iterable[str], given: Mapping[Any, Any], partly: bool = False) -> dict[str, Any]:
     """Return arguments by the names of their symbols.
+
+    Args:
+        slots: The names that there are.
+        given: Arguments by name or symbol.
+        partly: Whether some may be missing.
 
     Raises:
         OptionError: One is missing, or not known.
@@ -294,7 +299,7 @@ def by_name(slots: Iterable[str], given: Mapping[Any, Any]) -> dict[str, Any]:
         if name not in names:
             raise unknown("argument", name, names)
     missing = [name for name in names if name not in given]
-    if missing:
+    if missing and not partly:
         raise OptionError(f"missing {listed(missing)}; the function takes {listed(names, 40)}")
     return given
 

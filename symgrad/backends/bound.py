@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from symgrad.backends.plan import LINES, ROWS, SCALARS, VALUE, Form
 from symgrad.backends.runners import Call, Quick, entries, laid_over, loaded, piece_of, result_texts
 from symgrad.backends.workspace import Workspace
 from symgrad.errors import (
+    DataError,
     DivergenceError,
     OptionError,
     ShapeError,
@@ -84,11 +86,31 @@ class BoundFunction:
             start += count
         return made
 
+    def __deepcopy__(self, memo: Any) -> BoundFunction:
+        return type(self)(self._quick, self._call, self._data, self.form)
+
+    def __copy__(self) -> BoundFunction:
+        # What runs is bound to its buffers, which are for one function alone.
+        return self.__deepcopy__({})
+
     def _misfit(self, p: Any) -> ShapeError:
+        found = f"it is {worded(np.shape(p))}"
+        if np.shape(p) == (self.size,):
+            found = f"it holds {np.asarray(p).dtype}"
         return ShapeError(
-            f"the flat vector of {listed(self.names)} has {self.size} numbers, but it is "
-            f"{worded(np.shape(p))}; pack({{...}}) makes one"
+            f"the flat vector of {listed(self.names)} has {self.size} numbers, but {found}; "
+            "pack({...}) makes one"
         )
+
+    def _vector(self, p: Any) -> Any:
+        """Return a flat vector as an array of numbers, whatever it came as."""
+        try:
+            vector = np.asarray(p).astype(float, casting="same_kind")
+        except (TypeError, ValueError):
+            raise self._misfit(p) from None
+        if vector.shape != (self.size,):
+            raise self._misfit(p)
+        return vector
 
     # ------------------------------------------------------------- flat vectors
 
@@ -112,6 +134,8 @@ class BoundFunction:
                 raise ShapeError(
                     f"`{name}` must be {worded(view.shape)}, but it is {worded(array.shape)}"
                 )
+            if array.dtype.kind not in "fiub":
+                raise DataError(f"`{name}` holds {array.dtype}, not real numbers")
             view[...] = array
         return flat
 
@@ -231,7 +255,7 @@ class BoundFunction:
             UnsupportedError: There are no samples to visit one by one.
             DivergenceError: The numbers left the finite range.
         """
-        start = p if type(p) is list else np.asarray(p, float).tolist()
+        start = p if type(p) is list else self._vector(p).tolist()
         if len(start) != self.size:
             raise self._misfit(p)
         run, samples, constants = self._loop
@@ -240,10 +264,14 @@ class BoundFunction:
             if not all(0 <= k < len(samples) for k in order):
                 raise OptionError(f"order holds places of samples, from 0 to {len(samples) - 1}")
             visited = [samples[k] for k in order]
+        rate, rounds = float(learning_rate), int(epochs)
         try:
-            end = run(start, visited, constants, float(learning_rate), int(epochs))
+            end = run(start, visited, constants, rate, rounds)
         except straight.OUTSIDE:
             raise diverged(learning_rate) from None
+        if not all(map(math.isfinite, end)):
+            # Python's floats overflow to inf in sums and products, without an error.
+            raise diverged(learning_rate)
         return end if type(p) is list else np.array(end, self._call.dtype)
 
     @cached_property
@@ -330,8 +358,8 @@ class ArrayFunction(BoundFunction):
 
     def __call__(self, p: Any) -> tuple[Any, Any]:
         """Compute the value and the flat gradient; see `BoundFunction`."""
-        if p is not self.parameters and len(p) != self.size:
-            raise self._misfit(p)
+        if p is not self.parameters and (type(p) is not np.ndarray or p.shape != (self.size,)):
+            p = self._vector(p)
         return self.raw(p)  # type: ignore[no-any-return]
 
 
@@ -384,6 +412,8 @@ class ScalarFunction(BoundFunction):
     def __call__(self, p: Any) -> tuple[Any, Any]:
         """Compute the value and the flat gradient; see `BoundFunction`."""
         kept = type(p) is list
+        if not kept and (type(p) is not np.ndarray or p.ndim != 1):
+            p = self._vector(p)
         try:
             found = self.raw(p if kept else p.tolist())
         except straight.OUTSIDE:

@@ -11,12 +11,19 @@ from typing import Any
 import numpy as np
 
 from symgrad.backends import runners as quick
-from symgrad.backends.arguments import FLOAT, Call, check_values, evaluated, gathered
+from symgrad.backends.arguments import (
+    FLOAT,
+    Call,
+    by_name,
+    check_values,
+    evaluated,
+    gathered,
+)
 from symgrad.backends.bound import BoundFunction, bound
 from symgrad.backends.plan import LINES, VALUE, Plan, Wanted
 from symgrad.backends.program import Program
 from symgrad.backends.recipe import Recipe
-from symgrad.backends.runners import REMEMBERED, Quick, Runner
+from symgrad.backends.runners import Quick, Runner, make_room
 from symgrad.errors import DataError, OptionError, UnsupportedError, listed
 from symgrad.files import write
 from symgrad.shapes import Variable, name_of
@@ -37,10 +44,6 @@ class CompiledFunction:
         self._known: dict[Any, tuple[Runner, quick.Call]] = {}
         if self.plan.obstacle:
             _ = self._function
-
-    def __reduce__(self) -> Any:
-        # Code that was loaded, and buffers, are made again where they are needed.
-        return type(self), (self._recipe,)
 
     @cached_property
     def _function(self) -> Callable[..., Any]:
@@ -98,6 +101,13 @@ class CompiledFunction:
         """The names of the value and of the gradients that a call returns."""
         return tuple(map(name_of, self._recipe.outputs))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what was asked for; what runs holds arrays, and is made again."""
+        return type(self), (self._recipe,)
+
+    def __deepcopy__(self, memo: Any) -> CompiledFunction:
+        return type(self)(self._recipe)
+
     def __repr__(self) -> str:
         return f"<compiled {', '.join(self.results)} of {listed(self.inputs)}>"
 
@@ -151,8 +161,7 @@ class CompiledFunction:
         runner = self._quick.runner(seen)
         if runner is None:
             return None
-        while len(self._known) >= REMEMBERED:
-            self._known.pop(next(iter(self._known)))
+        make_room(self._known)
         arrays = list(call.arrays.values())
         self._known[tuple([(array.shape, array.dtype) for array in arrays])] = runner, seen
         return self._finished(runner, seen, arrays)
@@ -239,7 +248,7 @@ class CompiledFunction:
         (2.5, array([-3.]))
         """
         plan = self._recipe
-        given = {**(arrays or {}), **named}
+        given = by_name(self._names, gathered(arrays, named), partly=True)
         if not plan.keys:
             raise OptionError("nothing is differentiated by: compile with wrt to bind the data")
         sizes = {str(s): n for s, n in plan.sizes_of(given).items()}

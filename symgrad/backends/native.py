@@ -22,7 +22,7 @@ from symgrad.backends.kernel import Kernel, kernel_of
 from symgrad.backends.plan import VALUE, Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import KEPT, Call, Quick, Runner
-from symgrad.errors import OptionError, UnsupportedError
+from symgrad.errors import DataError, OptionError, UnsupportedError
 from symgrad.graph.layouts import held_shape, layouts
 
 
@@ -218,9 +218,8 @@ class NativeRunner(Runner):
 
     def __init__(self, quick: NativeQuick, call: Call) -> None:
         self.quick, self.call = quick, call
-        self._own = Space(quick, call, {})
         self._free = [Space(quick, call, {})]
-        self.pieces, self.source = self._own.pieces, quick.engine(call).source
+        self.pieces, self.source = self._free[0].pieces, quick.engine(call).source
 
     def __call__(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
         """Compute; a thread that comes meanwhile makes arrays of its own."""
@@ -230,11 +229,16 @@ class NativeRunner(Runner):
             space = Space(self.quick, self.call, {})
         value, gradient = self._computed(space, arrays)
         gradient = gradient.copy()
-        if not self._own.single and value is not None:
+        if not space.single and value is not None:
             value = value.copy()
         if len(self._free) < KEPT:
             self._free.append(space)
         return value, gradient
+
+    @cached_property
+    def _own(self) -> Space:
+        """The arrays of `raw`, whose results nobody else may overwrite."""
+        return Space(self.quick, self.call, {})
 
     def raw(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
         """Compute into arrays that the next call overwrites; one thread at a time."""
@@ -264,10 +268,7 @@ class NativeBound(BoundFunction):
         """Compute the value and the flat gradient; see `BoundFunction`."""
         found = self.raw(p)
         if found is NotImplemented:
-            vector = np.ascontiguousarray(p, self._call.dtype)
-            if vector.shape != (self.size,):
-                raise self._misfit(p)
-            found = self.raw(vector)
+            found = self.raw(self._vector(p).astype(self._call.dtype))
         return found  # type: ignore[no-any-return]
 
     @cached_property
@@ -290,8 +291,7 @@ class NativeBound(BoundFunction):
         self, p: Any, learning_rate: float, epochs: int = 1, order: Sequence[int] | None = None
     ) -> Any:
         """Run per-sample gradient descent in compiled code; see `BoundFunction.descend`."""
-        if len(p) != self.size:
-            raise self._misfit(p)
+        start = self._vector(p)
         if not self._quick.engine(self._call).descends:
             raise UnsupportedError(
                 "there are no samples to visit one by one: the samples are differentiated by"
@@ -306,7 +306,7 @@ class NativeBound(BoundFunction):
             places = np.ascontiguousarray(places, dtype=np.uintp)
             count = len(places)
         parameters = self.parameters
-        parameters[:] = p
+        parameters[:] = start
         self._descend(count, learning_rate, epochs, places)
         # One number tells; where it overflows, the parameters may be finite all the same.
         if not isfinite(parameters.dot(parameters)) and not np.all(np.isfinite(parameters)):
@@ -338,8 +338,8 @@ def looped(quick: NativeQuick, kernel: Kernel, call: Call) -> tuple[Any, Any]:
     """Return one update of per-sample descent, and the flat order of the parameters.
 
     Returns:
-        Nothing, twice, where there are no samples to visit, a gradient is not asked for, or the
-        samples themselves are differentiated by.
+        Nothing, twice, where there are no samples to visit, a gradient is not asked for, the
+        samples themselves are differentiated by, or one sample alone has no loss: 1/(n - 1).
     """
     if not kernel.sampled or not kernel.trained or set(kernel.sampled) & set(kernel.trained):
         return None, ()
@@ -352,7 +352,10 @@ def looped(quick: NativeQuick, kernel: Kernel, call: Call) -> tuple[Any, Any]:
     plan = quick.plan
     tape = plan.recorded(None if plan.batched else plan.axis, spelled=True)
     sizes = {s: n for s, n in call.sizes.items() if s != plan.axis}
-    return loop_of(tape, sizes, flat, kernel.sampled), flat
+    try:
+        return loop_of(tape, sizes, flat, kernel.sampled), flat
+    except DataError:
+        return None, ()
 
 
 def open_call(quick: NativeQuick, recipe: Recipe) -> Call:

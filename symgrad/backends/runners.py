@@ -34,6 +34,13 @@ class Call:
     dtype: Any
 
 
+def make_room(known: dict[Any, Any]) -> None:
+    """Forget what was remembered first, where there is too much; other threads may do so, too."""
+    while len(known) >= REMEMBERED:
+        for key in list(known)[: 1 + len(known) - REMEMBERED]:
+            known.pop(key, None)
+
+
 class Quick:
     """The fast forms of one compiled function, made when they are first needed.
 
@@ -69,11 +76,11 @@ class Quick:
     def runner(self, call: Call) -> Runner | None:
         """Return what computes for such arrays; None where that is the line-for-line form."""
         key = tuple(call.shapes.items()), tuple(call.sizes.items()), call.dtype
-        if key not in self._runners:
-            while len(self._runners) >= REMEMBERED:
-                self._runners.pop(next(iter(self._runners)))
-            self._runners[key] = self._made(self.form(call), call)
-        return self._runners[key]
+        found = self._runners.get(key, self)
+        if found is self:
+            make_room(self._runners)
+            found = self._runners[key] = self._made(self.form(call), call)
+        return found  # type: ignore[return-value]
 
     def _made(self, form: Form, call: Call) -> Runner | None:
         if form.kind == SCALARS:
@@ -149,9 +156,8 @@ class ArrayRunner(Runner):
         self.call, self.batch = call, frozenset(quick.wanted.batch)
         self.trained = quick.wanted.trained
         self.tape = quick.plan.tape(form, call.sizes)
-        self._own = self._made()
         self._free = [self._made()]
-        space = self._own[0]
+        space = self._free[0][0]
         self.source = space.source
         self.pieces = {
             name: piece_of(space.printer.entries[name], call.shapes[name]) for name in self.trained
@@ -178,6 +184,11 @@ class ArrayRunner(Runner):
         if len(self._free) < KEPT:
             self._free.append(held)
         return value, gradient
+
+    @cached_property
+    def _own(self) -> tuple[Workspace, list[Any], Any]:
+        """The buffers of `raw`, whose results nobody else may overwrite."""
+        return self._made()
 
     def raw(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
         """Compute into arrays that the next call overwrites; one thread at a time."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.errors import DataError
 from symgrad.functions import kernels_of
 from symgrad.tape import (
     BROADCAST,
@@ -41,10 +42,22 @@ def extent(size: Any, sizes: Mapping[Any, int]) -> int:
 
 
 def number_at(number: Any, sizes: Mapping[Any, int]) -> float:
-    """Return a factor as a float, from the sizes that arrays have."""
+    """Return a factor as a float, from the sizes that arrays have.
+
+    Raises:
+        DataError: It has no value for such arrays: 1/(n - 1) of one sample.
+    """
     if number.is_Integer or number.is_Float:
         return float(number)
-    return float(number.xreplace({s: sp.Integer(n) for s, n in sizes.items()}))
+    found = number.xreplace({s: sp.Integer(n) for s, n in sizes.items()})
+    if found.is_real is False or found.has(sp.zoo, sp.nan):
+        known = ", ".join(f"{s} = {sizes[s]}" for s in sorted(number.free_symbols, key=str))
+        raise DataError(
+            f"the formula has the factor {number}, which has no value for arrays with {known}"
+            if known
+            else "the formula has a factor that has no value for one sample: it divides by 0"
+        )
+    return float(found)
 
 
 def _kernel(name: str) -> Callable[..., Any]:
