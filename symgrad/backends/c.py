@@ -59,20 +59,26 @@ class CEngine(Engine):
         self, count: int, inputs: Mapping[str, Any], learning_rate: float, epochs: int, order: Any
     ) -> None:
         """Move the parameters among the inputs, in place, sample by sample."""
+        pointers = [inputs[name].__array_interface__["data"][0] for name in self._moved]
+        places = None if order is None else order.__array_interface__["data"][0]
+        self._descend(count, *pointers, learning_rate, epochs, places)
+
+    @functools.cached_property
+    def _moved(self) -> list[str]:
+        """The inputs in the order in which the loop takes them: the data, then what moves."""
+        trained = self.kernel.trained
+        return [*(name for name in self.kernel.shapes if name not in trained), *trained]
+
+    @functools.cached_property
+    def _descend(self) -> Any:
+        """The loop, with the types of its arguments, so that Python's own numbers do."""
         run = getattr(self._library, f"{NAME}_descend")
-        kernel = self.kernel
-        names = [name for name in kernel.shapes if name not in kernel.trained]
-        pointers = [ctypes.c_void_p(inputs[name].ctypes.data) for name in [*names, *kernel.trained]]
         number = ctypes.c_float if self.dtype == np.float32 else ctypes.c_double
-        places = None if order is None else ctypes.c_void_p(order.ctypes.data)
+        pointers = [ctypes.c_void_p] * len(self._moved)
+        sizes = ctypes.c_size_t
+        run.argtypes = [sizes, *pointers, number, sizes, ctypes.c_void_p]
         run.restype = None
-        run(
-            ctypes.c_size_t(count),
-            *pointers,
-            number(learning_rate),
-            ctypes.c_size_t(epochs),
-            places,
-        )
+        return run
 
 
 class CFunction(NativeFunction):

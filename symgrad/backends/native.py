@@ -211,7 +211,8 @@ class NativeBound(BoundFunction):
         self._space = _Space(self._quick, self._call, self._data)
         self._pieces = self._space.pieces
         self._valued = VALUE in self._quick.wanted.outputs
-        self.source = self._quick.engine(self._call).source
+        self._engine = self._quick.engine(self._call)
+        self.source = self._engine.source
 
     def __call__(self, p: Any) -> tuple[Any, Any]:
         """Compute the value and the flat gradient; see `BoundFunction`."""
@@ -244,9 +245,8 @@ class NativeBound(BoundFunction):
             raise IndexError(f"order holds places of samples, from 0 to {count - 1}")
         space.parameters[:] = p
         visited = count if places is None else len(places)
-        engine = self._quick.engine(self._call)
-        engine.descend(visited, space.inputs, float(learning_rate), int(epochs), places)
-        if not np.all(np.isfinite(space.parameters)):
+        self._engine.descend(visited, space.inputs, float(learning_rate), int(epochs), places)
+        if not np.isfinite(space.parameters).all():
             raise diverged(learning_rate)
         return space.parameters.tolist() if type(p) is list else space.parameters.copy()
 
