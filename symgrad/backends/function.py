@@ -55,7 +55,8 @@ class CompiledFunction:
         recipe = self._recipe
         names = (VALUE, *recipe.keys) if recipe.valued else recipe.keys
         outputs = dict(zip(names, recipe.outputs, strict=True))
-        return Wanted(recipe.graph, outputs, recipe.keys, recipe.batch, recipe.reduce)
+        keys, batch = recipe.keys, recipe.batch
+        return Wanted(recipe.graph, outputs, keys, batch, recipe.reduce, recipe.workers)
 
     @cached_property
     def _quick(self) -> Quick:
@@ -233,7 +234,8 @@ class CompiledFunction:
             **named: The same, by name.
 
         Returns:
-            A function f: `value, gradient = f(p)` for a flat vector p. The data is copied.
+            A function f: `value, gradient = f(p)` for a flat vector p. The data is copied. With
+            `workers`, it is spread over processes: `f.close()`, or a `with` block, ends them.
 
         Raises:
             OptionError: An input is missing or unknown, or nothing is differentiated by.
@@ -263,7 +265,11 @@ class CompiledFunction:
         if self._quick.form(seen).kind == LINES:
             raise UnsupportedError(f"no form that binds data: {self._quick.form(seen).reason}")
         data = {name: array for name, array in call.arrays.items() if name not in plan.keys}
-        return self._bound(seen, data)
+        if plan.workers is None:
+            return self._bound(seen, data)
+        from symgrad.backends.parallel import spread_out
+
+        return spread_out(self._bound, self.plan, seen, data, plan.workers)
 
     def _bound(self, seen: quick.Call, data: Mapping[str, Any]) -> BoundFunction:
         return bound(self._quick, seen, data)

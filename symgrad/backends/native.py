@@ -273,7 +273,13 @@ class NativeBound(BoundFunction):
 
     @cached_property
     def _descend(self) -> Callable[[int, float, int, Any], None]:
-        return self._quick.engine(self._call).descender(self._space)
+        engine = self._quick.engine(self._call)
+        if not engine.descends:
+            raise UnsupportedError(
+                "there are no samples to visit one by one: the samples are differentiated by, or "
+                "one of them alone has no loss"
+            )
+        return engine.descender(self._space)
 
     @cached_property
     def _count(self) -> int:
@@ -292,10 +298,6 @@ class NativeBound(BoundFunction):
     ) -> Any:
         """Run per-sample gradient descent in compiled code; see `BoundFunction.descend`."""
         start = self._vector(p)
-        if not self._quick.engine(self._call).descends:
-            raise UnsupportedError(
-                "there are no samples to visit one by one: the samples are differentiated by"
-            )
         count = self._count
         places = None
         if order is not None:

@@ -17,7 +17,7 @@ from symgrad import trees
 from symgrad.backends.function import CompiledFunction
 from symgrad.backends.program import Program, program
 from symgrad.backends.recipe import Recipe
-from symgrad.backends.targets import compiler
+from symgrad.backends.targets import check_workers, compiler
 from symgrad.errors import OptionError, checks_options, listed, unknown
 from symgrad.formula import Formula
 from symgrad.gradient import Gradient, gradient
@@ -36,6 +36,7 @@ def compile(
     dtype: Any = None,
     batch: Iterable[str] = (),
     reduce: str | None = None,
+    workers: Any = None,
 ) -> CompiledFunction:
     """Compile a formula, and its gradients, to a function of arrays.
 
@@ -48,6 +49,8 @@ def compile(
         batch: Names of inputs whose arrays have the samples on an additional first axis.
         reduce: With `batch`: `"mean"` or `"sum"` over samples; left out, the mean for a loss
             or with `wrt`, and one result per sample otherwise.
+        workers: Over how many processes `bind` spreads the samples: a number, `"auto"` for as
+            many cores as the data are worth, or None for this process alone.
 
     Returns:
         A function f. With `wrt`, `value, grads = f(**arrays)`, `grads` by name in the shape
@@ -65,6 +68,7 @@ def compile(
     (25.0, {'w': 30.0})
     """
     finish = compiler(backend)
+    check_workers(workers)
     if reduce is not None and reduce not in REDUCTIONS:
         raise unknown("reduction", reduce, REDUCTIONS)
     kind = _float_type(dtype)
@@ -87,6 +91,7 @@ def compile(
         batch=chosen,
         reduce=reduce,
         dependent=frozenset(moving),
+        workers=workers,
     )
     function: CompiledFunction = finish(plan)
     return function

@@ -52,6 +52,7 @@ class Wanted:
         trained: The inputs whose gradients are among them.
         batch: The inputs that have samples on an axis of their own.
         reduce: How samples are put together.
+        workers: How many processes bound functions are spread over; None for this one alone.
     """
 
     graph: Graph
@@ -59,6 +60,7 @@ class Wanted:
     trained: tuple[str, ...]
     batch: tuple[str, ...]
     reduce: str | None
+    workers: Any = None
 
 
 class Plan:
@@ -68,6 +70,11 @@ class Plan:
         self._wanted = wanted
 
     # ------------------------------------------------------------------- tapes
+
+    @property
+    def batch(self) -> tuple[str, ...]:
+        """The inputs that have samples on an axis of their own."""
+        return self._wanted.batch
 
     @property
     def batched(self) -> bool:
@@ -217,6 +224,18 @@ class Plan:
         return [v for name, v in self._plain.outputs.items() if name not in trained]
 
     def __str__(self) -> str:
+        if self._wanted.workers is None:
+            return self._forms()
+        from symgrad.backends.splitting import shares_of
+
+        try:
+            shares_of(self)
+            said = f"spread over {self._wanted.workers} processes, for data that are bound"
+        except UnsupportedError as error:
+            said = f"one process: {error}"
+        return f"{self._forms()}\nworkers: {said}"
+
+    def _forms(self) -> str:
         if self.obstacle:
             return self.form({}).reason
         sizes = tuple(dict.fromkeys(self._wanted.graph.sizes))

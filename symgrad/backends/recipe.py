@@ -34,6 +34,7 @@ class Recipe:
         valued: Whether the first output is the value.
         reduce: How samples are put together, or None for a result per sample.
         dependent: The outputs that depend on an input with samples.
+        workers: How many processes bound functions are spread over; None for this one alone.
     """
 
     graph: Graph
@@ -45,6 +46,7 @@ class Recipe:
     batch: tuple[str, ...]
     reduce: str | None
     dependent: frozenset[Any]
+    workers: Any = None
 
     @cached_property
     def program(self) -> Program:

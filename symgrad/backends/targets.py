@@ -69,4 +69,21 @@ def compiler(name: Any) -> Callable[[Any], Any]:
     return found
 
 
-__all__ = ["BACKENDS", "Target", "compiler"]
+def check_workers(given: Any) -> None:
+    """Refuse what is no number of workers.
+
+    Raises:
+        OptionError: It is neither None nor "auto" nor a whole number of at least 1.
+
+    >>> check_workers("auto")
+    """
+    whole = isinstance(given, int) and not isinstance(given, bool)
+    if given in (None, "auto") if not whole else given >= 1:
+        return
+    raise OptionError(
+        "workers is a whole number of at least 1, None for none beside this process, or "
+        f"'auto' for as many as the data are worth; got {given!r}"
+    )
+
+
+__all__ = ["BACKENDS", "Target", "check_workers", "compiler"]

@@ -51,6 +51,7 @@ def train(
     reduce: str = "mean",
     callback: Any = None,
     backend: str = "numpy",
+    workers: Any = None,
 ) -> Fit:
     """Minimise a loss by gradient descent on its compiled formulas.
 
@@ -76,6 +77,8 @@ def train(
         callback: Called as `callback(epoch, loss, parameters)`; True ends the run.
         backend: What the formulas are compiled for: `"numpy"`, or `"c"` for long runs (the
             system's C compiler is asked once; what it made is kept).
+        workers: Over how many processes full batches are spread: a number, `"auto"` for as many
+            cores as the data are worth, or None for this process alone.
 
     Returns:
         A `Fit`.
@@ -95,13 +98,18 @@ def train(
     """
     formula = _loss(loss)
     check_backend(backend)
+    if workers is not None and batch_size is not None:
+        raise OptionError(
+            f"workers is for full batches: batches of batch_size={batch_size!r} follow one after "
+            "the other, which is work for one process; leave one of the two out"
+        )
     seeds = _generator(seed)
     given = _by_name(start or {})
     names = _parameter_names(formula, given)
     arrays, flat = _data_by_name(formula, names, data)
     scaling = _scalings(formula, arrays, standardize)
     arrays = {n: scaling[n].apply(a, n) if n in scaling else a for n, a in arrays.items()}
-    task = Task.of(formula, names, arrays, reduce, backend)
+    task = Task.of(formula, names, arrays, reduce, backend, workers)
     begin = _start_values(formula, names, given, arrays, initializer, seeds)
     record = descend(
         task.objective(),

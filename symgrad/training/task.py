@@ -61,7 +61,8 @@ class Task:
     samples: Mapping[str, Any]
     batch: tuple[str, ...]
     reduce: str
-    backend: str
+    backend: str = "numpy"
+    workers: Any = None
 
     @staticmethod
     def of(
@@ -70,6 +71,7 @@ class Task:
         arrays: Mapping[str, Any],
         reduce: str,
         backend: str = "numpy",
+        workers: Any = None,
     ) -> Task:
         """Set samples and constants apart."""
         kinds = {n: samples_of(formula.inputs[n], a) for n, a in arrays.items()}
@@ -95,13 +97,19 @@ class Task:
         if samples:
             count_samples(samples)
         constants = {name: array for name, array in arrays.items() if name not in samples}
-        return Task(formula, names, constants, samples, batch, reduce, backend)
+        return Task(formula, names, constants, samples, batch, reduce, backend, workers)
 
     def compiled(self, wrt: Any) -> CompiledFunction:
         """Compile the loss, with gradients where `wrt` names parameters."""
         reduce = self.reduce if self.batch else None
-        options: dict[str, Any] = {"batch": self.batch, "reduce": reduce, "backend": self.backend}
-        return compile(self.formula, wrt, **options)
+        return compile(
+            self.formula,
+            wrt,
+            batch=self.batch,
+            reduce=reduce,
+            backend=self.backend,
+            workers=self.workers,
+        )
 
     def objective(self) -> Objective:
         """Return the loss and its gradients as functions of parameters and a batch."""
