@@ -277,7 +277,7 @@ class NativeBound(BoundFunction):
         if not engine.descends:
             raise UnsupportedError(
                 "there are no samples to visit one by one: the samples are differentiated by, or "
-                "one of them alone has no loss"
+                "one sample alone has no loss"
             )
         return engine.descender(self._space)
 
