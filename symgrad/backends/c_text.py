@@ -24,8 +24,8 @@ from symgrad.tape.scalars import Straight
 
 #: Fewer samples than this are run over one by one.
 FEWEST_LANES = 16
-#: Above this many operations a loop is left to the compiler as it is.
-MOST_LANES = 700
+#: Above this many operations a loop is not made of vectors: registers are few.
+MOST_LANES = 2500
 
 KEYWORDS = tuple(
     re.findall(
