@@ -118,3 +118,12 @@ def test_a_view_of_a_sum_over_chunks_is_of_the_whole_sum(monkeypatch):
     space.run()
     assert space.number(VALUE)[0].item() == 590.0
     assert space.gradient.tolist() == [590.0, 1180.0, 1770.0]
+
+
+def test_factors_that_are_squared_again_and_again_run_line_for_line():
+    text = "h = A\nfor t in range(40): h = h @ h / 3\nsum(h)"
+    function = sg.compile(sg.parse(text, {"A": (3, 3)}))
+    assert "factors that grow" in str(function.plan)
+    assert function(A=np.ones((3, 3))) == 9.0
+    text = "c = 1/3\nfor t in range(60): c = c * c * 3\nc * x"
+    assert sg.compile(sg.parse(text, {"x": ()}))(x=3.0) == 1.0

@@ -21,7 +21,7 @@ from symgrad.shapes import name_of
 from symgrad.softmax import LogSoftmax, Softmax
 from symgrad.tape import MATMUL, SAMPLES, SUM, Tape, Value
 from symgrad.tape.functions import record_of
-from symgrad.tape.recorder import NATIVE, ONE, Recorder
+from symgrad.tape.recorder import NATIVE, ONE, Recorder, is_long
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,11 @@ def recorded(
     reader = Reader(Recorder(last, native), graph, frozenset(batch), dict(values or {}))
     needed = graph.needed(outputs.values())
     for symbol, expression in needed.definitions:
-        reader.values[symbol] = reader(expression)
+        found = reader.values[symbol] = reader(expression)
+        if isinstance(found, Value) and is_long(found.factor):
+            # In h = h @ h / 30 every definition squares it: it would have twice the digits, and
+            # leave arrays that overflow.
+            raise UnsupportedError("factors that grow from definition to definition")
     made = {name: reader.output(symbol, reduce) for name, symbol in outputs.items()}
     axis = SAMPLES if batch else last
     return trimmed(Tape(tuple(reader.recorder.ops), made, axis))

@@ -31,6 +31,8 @@ ONE, MINUS = sp.S.One, sp.S.NegativeOne
 SCALAR = (1, 1)
 #: Operations that can be spelled in others.
 NATIVE = frozenset(("sigmoid", "softplus"))
+#: Factors up to this many bits, and sizes up to this power, are carried outside of arrays.
+MOST_BITS, HIGHEST_POWER = 128, 8
 #: Functions f with f(-z) = -f(z), through which a sign moves.
 ODD = frozenset(("tanh", "sin", "sinh", "arctan", "arcsinh", "arctanh", "arcsin", "tan", "erf"))
 
@@ -412,6 +414,16 @@ class Recorder:
         else:
             node = self.node(SLICE, (value.node,), SCALAR, at)
         return Value(value.factor, node, False, SCALAR)
+
+
+def is_long(factor: Any) -> bool:
+    """Tell whether a factor is beyond what formulas are written with."""
+    for part in sp.Mul.make_args(factor):
+        if part.is_Rational and part.p.bit_length() + part.q.bit_length() > MOST_BITS:
+            return True
+        if part.is_Pow and part.exp.is_Integer and abs(part.exp) > HIGHEST_POWER:
+            return True
+    return False
 
 
 def _split(factor: Any) -> tuple[Any, Any]:
