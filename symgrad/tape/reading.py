@@ -140,7 +140,9 @@ class Reader:
 
     def _of_sizes(self, expression: Any) -> bool:
         """Tell whether an expression is a number once the sizes are known."""
-        return bool(expression.is_number) or expression.free_symbols <= self.known_sizes
+        number = expression.is_number or expression.free_symbols <= self.known_sizes
+        # The sum of a matrix of ones is none for SymPy: it is read part by part.
+        return bool(number) and not expression.has(sp.MatrixExpr)
 
     def _number(self, expression: Any) -> Any:
         if self.sizes and expression.free_symbols:
