@@ -131,7 +131,9 @@ class Reader:
 
     def _read(self, expression: Any) -> Any:
         free = expression.free_symbols
-        if not getattr(expression, "is_Matrix", False) and free <= self.known_sizes:
+        scalar = not getattr(expression, "is_Matrix", False)
+        # The sum of a matrix of ones is no number for SymPy: it is read part by part.
+        if scalar and free <= self.known_sizes and not expression.has(sp.MatrixExpr):
             return self.recorder.number(self._number(expression))
         for head in type(expression).__mro__:
             read = READERS.get(head)
