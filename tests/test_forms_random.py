@@ -70,8 +70,8 @@ def test_random_matrices():
 # Parts of texts over samples: shapes (n, 2), (n, 1) and scalars, and what they are made of.
 WIDE = st.sampled_from(["X@W + b", "X@V", "X@W - X@V", "Y", "X[:, :2]*0 + Y", "(X@W)*(Y - b)"])
 MAPS = st.sampled_from(
-    ["sum({})", "mean({})",
-     "tanh({0})", "1/(1 + exp(-({0})))", "({0})**2", "abs({0})", "maximum({0}, 0.1)", "-({0})", "2*({0})",
+    ["tanh({0})", "1/(1 + exp(-({0})))", "({0})**2", "abs({0})", "maximum({0}, 0.1)", "-({0})",
+     "2*({0})",
      "softplus({0})", "where({0} > 0, {0}, 0.5*({0}))", "sin({0})/n", "({0})/(1 + ({0})**2)"]
 )  # fmt: skip
 PAIRS = st.sampled_from(["({}) + ({})", "({}) - ({})", "({}) * ({})", "maximum({}, {})"])
