@@ -127,3 +127,11 @@ def test_factors_that_are_squared_again_and_again_run_line_for_line():
     assert function(A=np.ones((3, 3))) == 9.0
     text = "c = 1/3\nfor t in range(60): c = c * c * 3\nc * x"
     assert sg.compile(sg.parse(text, {"x": ()}))(x=3.0) == 1.0
+
+
+def test_the_sum_of_a_matrix_of_ones_is_read_part_by_part():
+    matrix = sp.MatrixSymbol("A", 2, 2)
+    formula = sg.sum_entries(sg.broadcast(sg.sum_entries(matrix), 2, 3))
+    function = sg.compile(formula, ["A"])
+    assert not function.plan.obstacle
+    assert not wrong_forms(function, arrays_of(function))
