@@ -203,6 +203,13 @@ def built(folder, dtype, flags):
     return ctypes.CDLL(str(library))
 
 
+@pytest.fixture(autouse=True)
+def default_rounding():
+    """Subnormal numbers stay what they are: another library may have had them flushed to zero."""
+    if platform.system() == "Linux":
+        ctypes.CDLL("libm.so.6").fesetenv(ctypes.c_void_p(-1))
+
+
 @pytest.fixture(scope="module")
 def libraries(tmp_path_factory):
     return {

@@ -8,7 +8,7 @@ import sympy as sp
 from forms import arrays_of, wrong_forms
 
 import symgrad as sg
-from symgrad.backends import workspace
+from symgrad.backends import runners, workspace
 from symgrad.backends.plan import VALUE
 from symgrad.backends.workspace import Workspace
 from symgrad.tape import Recorder, Tape
@@ -67,6 +67,7 @@ TEXTS = {
 @pytest.mark.parametrize("text", TEXTS)
 def test_hard_formulas(text, samples, monkeypatch):
     monkeypatch.setattr(workspace, "chunk_bytes", lambda: 1)
+    monkeypatch.setattr(runners, "_STRUCTURES", {})
     monkeypatch.setattr(workspace, "LEAST_CHUNK", 3)  # 20 samples are seven chunks
     shapes, wrt = TEXTS[text]
     function = sg.compile(sg.parse(text, shapes), wrt.split())
@@ -104,6 +105,7 @@ def test_a_gradient_for_every_sample_in_c(wrt):
 
 def test_a_view_of_a_sum_over_chunks_is_of_the_whole_sum(monkeypatch):
     monkeypatch.setattr(workspace, "chunk_bytes", lambda: 1)
+    monkeypatch.setattr(runners, "_STRUCTURES", {})
     monkeypatch.setattr(workspace, "LEAST_CHUNK", 3)
     n = sp.Symbol("n", integer=True, positive=True)
     recorder = Recorder(last=n)

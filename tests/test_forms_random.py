@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_random import LEAVES, grown, reached, scalars_of_matrices
 
 import symgrad as sg
-from symgrad.backends import workspace
+from symgrad.backends import runners, workspace
 from symgrad.backends.numpy import compile as compile_unchecked
 
 #: Rounding of sums in another order, through inverses and powers.
@@ -18,7 +18,8 @@ TOLERANCE = 1e-8
 
 @pytest.fixture(autouse=True)
 def _many_chunks(monkeypatch):
-    monkeypatch.setattr(workspace, "cache_bytes", lambda: 1)
+    monkeypatch.setattr(workspace, "chunk_bytes", lambda: 1)
+    monkeypatch.setattr(runners, "_STRUCTURES", {})
     monkeypatch.setattr(workspace, "LEAST_CHUNK", 3)
 
 

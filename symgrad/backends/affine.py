@@ -56,7 +56,11 @@ def affines(tape: Tape, trained: frozenset[str]) -> list[Affine]:
             made = _affine(tape, place, bias, product, readers, trained)
             if made is not None:
                 found.append(made)
-    # A weight, or a bias, that another layer pairs with another one lies by itself.
+    return _unshared(found)
+
+
+def _unshared(found: list[Affine]) -> list[Affine]:
+    """Keep the layers whose weight and bias no other layer pairs with another."""
     partners: dict[str, set[Block]] = {}
     for affine in found:
         for name in (affine.block.weight, affine.block.bias):

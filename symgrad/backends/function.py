@@ -175,6 +175,9 @@ class CompiledFunction:
         value, flat = found
         if value is not None and seen.dtype != FLOAT:
             value = seen.dtype.type(value)
+        if value is not None and plan.axes and not np.ndim(value):
+            # One number that NumPy would hold in an array, as sum(keepdims=True) is.
+            value = np.full((1,) * plan.axes, value)
         if not plan.keys:
             return value
         gradients = runner.parts(flat)

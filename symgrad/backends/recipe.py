@@ -94,6 +94,13 @@ class Recipe:
         return tuple(key for key in self.keys if not self.slots[key].sizes and not lead.get(key))
 
     @cached_property
+    def axes(self) -> int:
+        """The number of axes of the value's array; 0 for a number."""
+        if not self.valued:
+            return 0
+        return len(held_shape(self.outputs[0], self.layouts[self.outputs[0]]))
+
+    @cached_property
     def checked(self) -> bool:
         """Whether the values of arrays are checked, not only their shapes."""
         return any(slot.facts or is_checked(slot.variable) for slot in self.slots.values())
