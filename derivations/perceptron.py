@@ -111,9 +111,12 @@ def draw(page, samples, z, fit, path):
     page.section("Pictures")
     page.picture("data", pictures.scatter(samples.x, samples.y, labels), "The samples")
     page.picture("tanh", pictures.curve(tanh, (-10.0, 10.0), r"$\tanh(v)$"), "The activation")
-    surface = pictures.loss_surface(
-        lambda w, b: float(mean_loss(x=z, y=samples.y, w1=w, b1=b)), path, 61
-    )
+
+    def height(w, b):
+        # Contours are drawn from the digits that every machine has in common.
+        return round(float(mean_loss(x=z, y=samples.y, w1=w, b1=b)), 12)
+
+    surface = pictures.loss_surface(height, path, 61)
     page.picture("surface", surface, "The mean loss over both parameters, and the path of training")
     curve = pictures.fitted(samples.x, samples.y, fit.predict, labels, NEW_AGE)
     page.picture("fit", curve, "The trained perceptron among the samples")
