@@ -1,7 +1,6 @@
 """The pages of derivations/: formulas against the oracle, numbers against the articles' numbers."""
 
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -381,20 +380,6 @@ def test_pictures_have_no_date_and_no_random_names(written):
         text = path.read_text(encoding="utf-8")
         assert "<dc:date>" not in text
         assert text.count("<path") > 3
-
-
-def test_another_process_with_another_hash_seed_writes_the_same_bytes(written, tmp_path):
-    code = (
-        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import regenerate; "
-        "regenerate.write_all(pathlib.Path(sys.argv[2]))"
-    )
-    paths = [str(FOLDER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-c", code, str(FOLDER), str(tmp_path)]
-    subprocess.run(command, env=environment, check=True, timeout=300)
-    for paths in written.values():
-        for path in paths:
-            assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 
 
 def test_documents_compile(written, tmp_path):
