@@ -11,6 +11,7 @@ from symgrad.backends.indexed import IndexedEmitter
 from symgrad.backends.source import ATOM, PRODUCT, SIGN, SUM, Code
 from symgrad.graph.layouts import COLUMN, FULL, ROW, SCALAR
 from symgrad.matrices import entry_symbols
+from symgrad.tape.reading import cheapest_order
 
 
 class Emitter(IndexedEmitter):
@@ -232,29 +233,3 @@ def _guess(size: Any) -> float:
     """Guess a symbolic size as large, as a number of samples is."""
     size = sp.sympify(size)
     return float(size.xreplace({symbol: sp.Integer(100) for symbol in size.free_symbols}))
-
-
-def cheapest_order(sizes: list[float]) -> Any:
-    """Bracket a chain of matrices with the fewest multiplications (dynamic programming).
-
-    Args:
-        sizes: The chain's sizes; matrix k is `sizes[k]` by `sizes[k + 1]`.
-
-    Returns:
-        A matrix's place, or a pair of such orders.
-
-    >>> cheapest_order([100, 100, 100, 1])
-    (0, (1, 2))
-    """
-    count = len(sizes) - 1
-    best: dict[tuple[int, int], tuple[float, Any]] = {(k, k): (0.0, k) for k in range(count)}
-    for length in range(1, count):
-        for first in range(count - length):
-            last = first + length
-            options = []
-            for cut in range(first, last):
-                (left, a), (right, b) = best[first, cut], best[cut + 1, last]
-                cost = left + right + sizes[first] * sizes[cut + 1] * sizes[last + 1]
-                options.append((cost, (a, b)))
-            best[first, last] = min(options, key=lambda option: option[0])
-    return best[0, count - 1][1]

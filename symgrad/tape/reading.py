@@ -240,7 +240,9 @@ def _function(reader: Reader, expression: Any) -> Value:
     return record(reader.recorder, *map(reader.value, expression.args))
 
 
-def _extremum(kind: str) -> Callable[[Reader, Any], Value]:
+def _one_by_one(kind: str) -> Callable[[Reader, Any], Value]:
+    """Return the reader of an operation that takes two of its arguments at a time."""
+
     def read(reader: Reader, expression: Any) -> Value:
         result, *others = map(reader.value, expression.args)
         for other in others:
@@ -276,16 +278,6 @@ def _relation(reader: Reader, expression: Any) -> Value:
     pair = list(map(reader.value, expression.args))
     found = reader.recorder.entrywise(kind, *(reversed(pair) if swapped else pair))
     return reader.recorder.entrywise("not", found) if opposite else found
-
-
-def _logic(kind: str) -> Callable[[Reader, Any], Value]:
-    def read(reader: Reader, expression: Any) -> Value:
-        result, *others = map(reader.value, expression.args)
-        for other in others:
-            result = reader.recorder.entrywise(kind, result, other)
-        return result
-
-    return read
 
 
 def _opposite(reader: Reader, expression: Any) -> Value:
@@ -407,12 +399,12 @@ READERS: dict[Any, Callable[[Reader, Any], Any]] = {
     sp.Mul: _mul,
     sp.Pow: _pow,
     sp.Function: _function,
-    sp.Max: _extremum("maximum"),
-    sp.Min: _extremum("minimum"),
+    sp.Max: _one_by_one("maximum"),
+    sp.Min: _one_by_one("minimum"),
     sp.Piecewise: _piecewise,
     sp.core.relational.Relational: _relation,
-    sp.And: _logic("and"),
-    sp.Or: _logic("or"),
+    sp.And: _one_by_one("and"),
+    sp.Or: _one_by_one("or"),
     sp.Not: _opposite,
     MatrixElement: _entry,
     sp.MatAdd: _add,
