@@ -20,14 +20,10 @@ from symgrad.backends.kernel import Kernel
 from symgrad.backends.native import (
     Engine,
     NativeFunction,
-    NativeQuick,
     Space,
-    looped,
-    open_call,
     through,
 )
 from symgrad.backends.recipe import Recipe
-from symgrad.backends.runners import Call
 from symgrad.backends.source import identifiers
 from symgrad.errors import OptionError
 from symgrad.files import write
@@ -98,10 +94,7 @@ class CFunction(NativeFunction):
     """A function of NumPy arrays, computed by C."""
 
     target = "c"
-
-    def _compile(self, quick: NativeQuick, kernel: Kernel, call: Call) -> Engine:
-        loop, flat = looped(quick, kernel, call)
-        return CEngine(kernel, call.dtype, loop, flat)
+    engine = CEngine
 
     @property
     def source(self) -> str:
@@ -113,11 +106,9 @@ class CFunction(NativeFunction):
         return self._texts(NAME)[0]
 
     def _texts(self, name: str) -> tuple[str, str]:
-        call = open_call(self._quick, self._recipe)
-        kernel = self._quick.kernel(call.sizes)
-        loop, flat = looped(self._quick, kernel, call)
-        source = source_text(kernel, call.dtype, name, loop, flat)
-        return source, header_text(kernel, call.dtype, name, loop is not None)
+        kernel, dtype, loop, flat = self._opened()
+        source = source_text(kernel, dtype, name, loop, flat)
+        return source, header_text(kernel, dtype, name, loop is not None)
 
     def save(self, path: str | Path) -> Path:
         """Write `name.c` and `name.h`: C99 that needs nothing but the C library.

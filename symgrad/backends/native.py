@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -319,11 +319,22 @@ class NativeBound(BoundFunction):
 class NativeFunction(CompiledFunction):
     """A compiled function in a compiled language."""
 
-    target: str
+    target: ClassVar[str]
+    #: Makes an engine of a kernel, a type of numbers, a loop of descent and its flat order.
+    engine: ClassVar[Callable[..., Engine]]
 
-    @abstractmethod
     def _compile(self, quick: NativeQuick, kernel: Kernel, call: Call) -> Engine:
-        """Compile a kernel."""
+        return type(self).engine(kernel, call.dtype, *looped(quick, kernel, call))
+
+    def _opened(self) -> tuple[Kernel, Any, Any, Any]:
+        """Return what a source is printed from: the kernel, the type, a loop and its flat order.
+
+        Raises:
+            UnsupportedError: There is no kernel, or a size of a layer is open.
+        """
+        call = open_call(self._quick, self._recipe)
+        kernel = self._quick.kernel(call.sizes)
+        return kernel, call.dtype, *looped(self._quick, kernel, call)
 
     @cached_property
     def _quick(self) -> NativeQuick:

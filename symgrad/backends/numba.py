@@ -23,16 +23,12 @@ from symgrad.backends.loops import Entry, LoopWriter
 from symgrad.backends.native import (
     Engine,
     NativeFunction,
-    NativeQuick,
     Space,
-    looped,
-    open_call,
     through,
 )
 from symgrad.backends.numba_functions import CHAINS, TEXTS, source_of
 from symgrad.backends.plan import VALUE
 from symgrad.backends.recipe import Recipe
-from symgrad.backends.runners import Call
 from symgrad.backends.straight import PYTHON, Language
 from symgrad.errors import OptionError
 from symgrad.files import write
@@ -293,10 +289,7 @@ class NumbaFunction(NativeFunction):
     """A function of NumPy arrays, compiled by Numba."""
 
     target = "numba"
-
-    def _compile(self, quick: NativeQuick, kernel: Kernel, call: Call) -> Engine:
-        loop, flat = looped(quick, kernel, call)
-        return NumbaEngine(kernel, call.dtype, loop, flat)
+    engine = NumbaEngine
 
     @property
     def source(self) -> str:
@@ -305,10 +298,7 @@ class NumbaFunction(NativeFunction):
         Raises:
             UnsupportedError: A size of a layer is open: it is known when the function is called.
         """
-        call = open_call(self._quick, self._recipe)
-        kernel = self._quick.kernel(call.sizes)
-        loop, flat = looped(self._quick, kernel, call)
-        return source_text(kernel, call.dtype, loop, flat)
+        return source_text(*self._opened())
 
     def save(self, path: str | Path) -> Path:
         """Write the module that Numba compiles; it imports NumPy and Numba alone.
