@@ -196,8 +196,8 @@ class Plan:
         if count == 1 and operations <= OPERATIONS_OF_A_CALL * calls and not arrays:
             return Form(
                 SCALARS,
-                f"about {operations} operations on one sample: {calls} of NumPy's calls take "
-                f"longer up to {OPERATIONS_OF_A_CALL} operations for each",
+                f"about {operations} operations on one sample: {calls} calls of NumPy's would take "
+                f"as long as {OPERATIONS_OF_A_CALL * calls}",
             )
         if arrays and not self._wanted.trained:
             return Form(LINES, "line for line: a value alone, which is an array")

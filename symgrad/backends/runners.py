@@ -162,7 +162,6 @@ class ArrayRunner(Runner):
         self.pieces = {
             name: piece_of(space.printer.entries[name], call.shapes[name]) for name in self.trained
         }
-        self._views: Any = None
 
     def _made(self) -> tuple[Workspace, list[Any], Any]:
         space = Workspace(self.tape, self.call.sizes, self.call.dtype, self.trained)
