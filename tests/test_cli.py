@@ -2,6 +2,7 @@
 
 import io
 import runpy
+import shutil
 import subprocess
 import sys
 
@@ -68,6 +69,45 @@ def test_compile_prints_source_that_runs(capsys, tmp_path):
     assert subprocess.run([sys.executable, path], timeout=60).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("file", "holds"),
+    [
+        ("net.c", "void net(size_t n, const real *X"),
+        ("net.mjs", "export function valueAndGradients"),
+        ("net.js", "export function valueAndGradients"),
+    ],
+)
+def test_compile_writes_the_language_that_the_file_is_for(file, holds, capsys, tmp_path):
+    path = tmp_path / file
+    code, out, _ = run(capsys, "compile", "--layers", "3-4:tanh-2", "--output", str(path))
+    assert (code, out) == (0, f"wrote {path}\n")
+    assert holds in path.read_text()
+    assert path.with_suffix(".h").exists() == (file == "net.c")
+
+
+def test_compile_prints_what_the_backend_runs(capsys, tmp_path):
+    arguments = ["compile", "--layers", "3-4:tanh-2", "--backend"]
+    code, out, _ = run(capsys, *arguments, "c")
+    assert code == 0
+    assert "void value_and_gradients(size_t n" in out
+    pytest.importorskip("jax", reason="the extra `test` has jax: pip install -e '.[test]'")
+    _, out, _ = run(capsys, *arguments, "jax")
+    assert "import jax.numpy as jnp" in out
+    path = tmp_path / "net.py"
+    run(capsys, *arguments, "jax", "--output", str(path))
+    assert path.read_text().rstrip() == out.rstrip()
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+def test_train_with_another_backend_takes_the_same_steps(ages, capsys):
+    command = ["train", str(ages), "--target", "prob", "--inputs", "age", "--layers", "1-2:tanh-1"]
+    command += ["--standardize", "inputs", "--epochs", "7"]
+    _, plain, _ = run(capsys, *command)
+    code, out, _ = run(capsys, *command, "--backend", "c", "--workers", "1")
+    assert code == 0
+    assert out == plain
+
+
 def test_train_saves_a_model_that_predicts(capsys, ages, tmp_path):
     path = tmp_path / "model.json"
     code, out, err = run(
@@ -131,6 +171,11 @@ BAD = [
     (["compile", "--layers", "500-500", "--form", "scalars"], "--form rows has one for a layer"),
     (["compile", "--layers", "3-2", "--output", "a.txt"], "unknown ending of --output `.txt`"),
     (["compile", "--layers", "3-2", "--output", "no/a.py"], "there is no folder no; make it"),
+    (["compile", "--layers", "3-2", "--backend", "cc"], "unknown backend `cc`; did you mean `c`?"),
+    (
+        ["compile", "--layers", "3-2", "--backend", "c", "--output", "a.py"],
+        "--backend c and --output a.py disagree: .py is for `numpy`, `numba`, `jax`, `torch`; c is",
+    ),
     (["derive", "--layers", "3-2", "--output", "no/a.md"], "there is no folder no; make it"),
     (["derive", "--layers", "3-2", "--format", "docx"], "Accepted: `text`, `tex`, `latex`, `md`"),
     (["derive", "--layers", "3-2", "--format", "md", "--output", "a.tex"], "disagree"),

@@ -297,6 +297,21 @@ def test_saved_c_is_a_program_of_its_own(tmp_path):
     same(np.concatenate(parts), np.array(run.stdout.split(), float))
 
 
+@needs_c
+def test_saved_c_compiles_whatever_its_file_is_called(tmp_path):
+    function = sg.compile(sg.mse(sg.Network(1, [sg.Dense(1, activation="gelu")])), backend="c")
+    stems = ["a", "k", "exp", "lgammaf", "main", "memcpy", "isnan", "NAN", "sg_tanh", "_Bool", "I"]
+    for stem in [*stems, "1st net", "W1", "x-y", "ß"]:
+        path = function.save(tmp_path / f"{stem}.c")
+        heads = "".join(f"#include <{h}.h>\n" for h in ("math", "stdio", "stdlib", "string"))
+        user = tmp_path / "user.c"
+        user.write_text(f'{heads}#include "{stem}.h"\nint main(void) {{ return 0; }}\n')
+        flags = ["-std=c99", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Werror", "-O0"]
+        command = [COMPILER, *flags, path, user, "-o", tmp_path / "run", "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (stem, done.stderr)
+
+
 def test_c_is_saved_as_c(tmp_path):
     function = sg.compile(w * x, ["w"], backend="c")
     with pytest.raises(sg.OptionError, match=r"saved as name\.c"):

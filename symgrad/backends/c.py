@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.backends.c_library import library
-from symgrad.backends.c_text import KEYWORDS, header_text, source_text
+from symgrad.backends.c_names import function_name
+from symgrad.backends.c_text import header_text, source_text
 from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel
 from symgrad.backends.native import (
@@ -24,7 +25,6 @@ from symgrad.backends.native import (
     through,
 )
 from symgrad.backends.recipe import Recipe
-from symgrad.backends.source import identifiers
 from symgrad.errors import OptionError
 from symgrad.files import write
 
@@ -113,14 +113,15 @@ class CFunction(NativeFunction):
     def save(self, path: str | Path) -> Path:
         """Write `name.c` and `name.h`: C99 that needs nothing but the C library.
 
+        The function is called as the file is; where C has that name, an underscore follows it.
+
         Raises:
             UnsupportedError: The formulas have no form in C; the message says why.
         """
         path = Path(path)
         if path.suffix != ".c":
             raise OptionError(f"a C source is saved as name.c, not as {path.name}")
-        name = identifiers([path.stem], reserved=KEYWORDS)[path.stem]
-        source, header = self._texts(name)
+        source, header = self._texts(function_name(path.stem))
         write(path.with_suffix(".h"), header)
         return write(path, source)
 

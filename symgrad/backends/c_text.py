@@ -7,7 +7,6 @@ turns them into vector code.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.backends import c_functions
+from symgrad.backends.c_names import KEYWORDS, taken
 from symgrad.backends.descent import Loop
 from symgrad.backends.kernel import Kernel
 from symgrad.backends.loops import Entry, LoopWriter
@@ -27,23 +27,11 @@ FEWEST_LANES = 16
 #: Above this many operations a loop is not made of vectors: registers are few.
 MOST_LANES = 2500
 
-KEYWORDS = tuple(
-    re.findall(
-        r"\w+",
-        """
-auto break case char const continue default do double else enum extern float for goto if inline int
-long register restrict return short signed sizeof static struct switch typedef union unsigned void
-volatile while real n s k epoch epochs order learning_rate value samples
-size_t
-""",
-    )
-)
 #: Our names of functions in C, where a tape's differ.
 _NAMES = {
     **{"ceil": "ceiling", "arcsin": "asin", "arccos": "acos"},
     **{"arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"},
 }
-_TAKEN = re.compile(r"sg_|[A-Z]{3}|M_|FP_|__")
 #: Functions that end early: in scalar code a shorter chain is faster, in vector code it is not.
 _CHAINS = {"tanh": "tanh_chain", "sigmoid": "sigmoid_chain"}
 
@@ -97,9 +85,8 @@ class Writer(LoopWriter):
 
     def __init__(self, kernel: Kernel, dtype: Any, name: str) -> None:
         self.dtype, self.name = np.dtype(dtype), name
-        # Names of our functions, and what headers may define.
-        macros = [found for found in kernel.shapes if _TAKEN.match(found)]
-        super().__init__(kernel, [*KEYWORDS, *macros, name, f"{name}_call", f"{name}_descend"])
+        own = [name, f"{name}_call", f"{name}_descend"]
+        super().__init__(kernel, [*KEYWORDS, *taken(kernel.shapes), *own])
         self.used: dict[str, None] = {}
 
     def element(self, name: str, place: int) -> str:
@@ -259,6 +246,7 @@ def header_text(kernel: Kernel, dtype: Any, name: str, descent: bool) -> str:
     guard = f"{name.upper()}_H"
     parts = [
         f"#ifndef {guard}\n#define {guard}\n#include <stddef.h>\n",
+        '#ifdef __cplusplus\nextern "C" {\n#endif\n',
         *_described(writer),
         writer.prototype.replace("real ", f"{kind} ") + ";\n",
     ]
@@ -269,7 +257,7 @@ def header_text(kernel: Kernel, dtype: Any, name: str, descent: bool) -> str:
             + writer.descent_prototype.replace("real ", f"{kind} ")
             + ";\n"
         )
-    return "\n".join([*parts, "#endif\n"])
+    return "\n".join([*parts, "#ifdef __cplusplus\n}\n#endif\n", "#endif\n"])
 
 
 def _described(writer: Writer) -> list[str]:

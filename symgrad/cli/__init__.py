@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from symgrad import demo, errors
+from symgrad.backends.function import CompiledFunction
+from symgrad.backends.targets import BACKENDS
 from symgrad.cli import training
 from symgrad.cli.options import all_of_text, checked_output, names_of, verb_of
 from symgrad.confirmation import derive
 from symgrad.confirmation.compilation import compile as compiled
 from symgrad.derivation import DETAILS
-from symgrad.files import check_place
+from symgrad.files import check_place, write
 from symgrad.formats import text
 from symgrad.profiles import NOTATIONS, PROFILES
 from symgrad.specification import (
@@ -363,21 +365,68 @@ def _add_compile(verbs: Any) -> None:
                 "--layers 3-4:tanh-1 --output gradients.py",
                 "the same as a module; `python gradients.py` checks it",
             ),
+            ("--layers 3-4:tanh-1 --output net.c", "the same in C, net.c and net.h; or net.mjs"),
+            ("--layers 3-4:tanh-1 --backend jax", "the text for another target"),
             ("--layers 1-1:tanh --loss sse", "another loss; one unit of one input, in scalars"),
         ],
     )
     add_text(verb)
     add_network(verb, required=False)
     verb.add_argument("--wrt", metavar="NAMES", help="by which gradients are taken; default all")
-    verb.add_argument("--output", metavar="FILE", help="write a .py module that checks itself")
+    verb.add_argument(
+        "--backend",
+        metavar="NAME",
+        help=f"{', '.join(BACKENDS)}; left out: as --output's ending says, else numpy",
+    )
+    verb.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write a .py module that checks itself, C (.c, and its .h), or JavaScript (.mjs, .js)",
+    )
 
 
 def _run_compile(options: argparse.Namespace) -> None:
-    checked_output(options.output, (".py",))
+    checked_output(options.output, tuple(_LANGUAGES))
+    backend = _backend_of(options.backend, options.output)
     loss = formula_of(options)
     wrt = names_of(options.wrt) or all_of_text(options, loss) or "parameters"
-    function = compiled(loss, wrt=wrt)
-    if options.output:
-        print(f"wrote {function.save(options.output)}; python {options.output} checks it")
+    function = compiled(loss, wrt=wrt, backend=backend)
+    if not options.output:
+        print(_printed(function, backend).rstrip("\n"))
+    elif backend in _LANGUAGES[".py"] and backend != "numpy":
+        print(f"wrote {write(options.output, _printed(function, backend))}")
     else:
-        print(f"import numpy as np\n\n\n{function._recipe.program.module}", end="")
+        checks = f"; python {options.output} checks it" if backend == "numpy" else ""
+        print(f"wrote {function.save(options.output)}{checks}")
+
+
+def _printed(function: CompiledFunction, backend: str) -> str:
+    if backend != "numpy":
+        return function.source
+    return f"import numpy as np\n\n\n{function._recipe.program.module}"
+
+
+#: By the ending of a file: the targets whose text it may hold, the usual one first.
+_LANGUAGES = {
+    ".py": ("numpy", "numba", "jax", "torch"),
+    ".c": ("c",),
+    ".mjs": ("javascript",),
+    ".js": ("javascript",),
+}
+
+
+def _backend_of(given: str | None, output: str | None) -> str:
+    """Return the target that an option names, or that a file's ending stands for."""
+    if given is not None and given not in BACKENDS:
+        raise errors.unknown("backend", given, BACKENDS)
+    if output is None:
+        return given or "numpy"
+    meant = _LANGUAGES[Path(output).suffix]
+    if given is None or given in meant:
+        return given or meant[0]
+    endings = [ending for ending, names in _LANGUAGES.items() if given in names]
+    raise errors.OptionError(
+        f"--backend {given} and --output {output} disagree: {Path(output).suffix} is for "
+        f"{errors.listed(meant)}; {given} is written to a file that ends in "
+        f"{errors.listed(endings)}"
+    )

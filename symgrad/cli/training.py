@@ -90,6 +90,21 @@ def _add_descent(verb: Any) -> None:
     )
     verb.add_argument("--standardize", metavar="WHAT", help="inputs: mean 0, deviation 1")
     verb.add_argument("--start", metavar="NAME=VALUE,...", help="start of scalars: w1=0.3,b1=-0.7")
+    verb.add_argument(
+        "--backend", default="numpy", metavar="NAME", help="numpy, c or numba (%(default)s)"
+    )
+    verb.add_argument(
+        "--workers", type=_workers, metavar="N", help="processes that share large batches, or auto"
+    )
+
+
+def _workers(given: str) -> int | str:
+    if given == "auto":
+        return given
+    try:
+        return int(given)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{given!r} is neither a whole number nor auto") from None
 
 
 def _run_train(options: argparse.Namespace) -> int:
@@ -112,6 +127,8 @@ def _run_train(options: argparse.Namespace) -> int:
             update=options.update,
             standardize=options.standardize,
             initializer=options.initializer,
+            backend=options.backend,
+            workers=options.workers,
             callback=progress,
         )
     except errors.DivergenceError as error:

@@ -30,14 +30,15 @@ def check_backend(backend: Any) -> None:
 
     >>> check_backend("numpy")
     """
-    usable = [name for name in BACKENDS if name not in FRAMEWORKS]
+    usable = [name for name in BACKENDS if name not in (*FRAMEWORKS, "javascript")]
     if backend in FRAMEWORKS:
         raise OptionError(
             f"train descends on NumPy's arrays: backend is one of {listed(usable)}, not "
             f'{backend!r}; sg.compile(loss, "parameters", backend={backend!r}) makes a function '
             "for that framework's own optimizers"
         )
-    if backend not in usable:
+    # JavaScript's own error says what it is for.
+    if backend not in (*usable, "javascript"):
         raise unknown("backend", str(backend), usable)
 
 
