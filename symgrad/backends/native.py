@@ -21,7 +21,8 @@ from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel, kernel_of
 from symgrad.backends.plan import VALUE, Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
-from symgrad.backends.runners import KEPT, Call, Quick, Runner
+from symgrad.backends.runners import Call, Quick, Runner
+from symgrad.backends.spaces import Shelf
 from symgrad.errors import DataError, OptionError, UnsupportedError
 from symgrad.graph.layouts import held_shape, layouts
 
@@ -196,6 +197,12 @@ class Space:
         self.parts = {name: self.gradient[part] for name, (part, _, _) in self.pieces.items()}
         self.at = engine.caller(quick.count(call), self)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all arrays."""
+        arrays = [self.parameters, self.gradient, self.value, *self.inputs.values()]
+        return sum(array.nbytes for array in arrays)
+
 
 def through(space: Space, run: Callable[[], Any], valued: bool) -> Callable[[Any], Any]:
     """Return the function of a flat vector that runs in a space; see `Engine.caller`."""
@@ -218,21 +225,19 @@ class NativeRunner(Runner):
 
     def __init__(self, quick: NativeQuick, call: Call) -> None:
         self.quick, self.call = quick, call
-        self._free = [Space(quick, call, {})]
-        self.pieces, self.source = self._free[0].pieces, quick.engine(call).source
+        space = Space(quick, call, {})
+        self._shelf: Shelf[Space] = Shelf(space.nbytes)
+        self._shelf.put(space)
+        self.pieces, self.source = space.pieces, quick.engine(call).source
 
     def __call__(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
         """Compute; a thread that comes meanwhile makes arrays of its own."""
-        try:
-            space = self._free.pop()
-        except IndexError:
-            space = Space(self.quick, self.call, {})
+        space = self._shelf.take() or Space(self.quick, self.call, {})
         value, gradient = self._computed(space, arrays)
         gradient = gradient.copy()
         if not space.single and value is not None:
             value = value.copy()
-        if len(self._free) < KEPT:
-            self._free.append(space)
+        self._shelf.put(space)
         return value, gradient
 
     @cached_property

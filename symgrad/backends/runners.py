@@ -12,11 +12,12 @@ import numpy as np
 from symgrad.backends import straight
 from symgrad.backends.flat import Entry
 from symgrad.backends.plan import COLUMNS, LINES, ROWS, SCALARS, VALUE, Form, Plan, Wanted
+from symgrad.backends.spaces import Shelf
 from symgrad.backends.workspace import Workspace
 from symgrad.tape.scalars import Straight
 
-#: Workspaces of one function that are kept for another call, and shapes that are remembered.
-KEPT, REMEMBERED = 4, 16
+#: Shapes of arrays that one function remembers.
+REMEMBERED = 16
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,10 @@ def piece_of(entry: Entry, shape: tuple[int, ...]) -> tuple[Any, Any, tuple[int,
     return slice(entry.start, entry.start + entry.count), turned, shape
 
 
+#: A workspace, its inputs in the shapes of the users' arrays, and where the value is.
+_Space = tuple[Workspace, list[Any], Any]
+
+
 class ArrayRunner(Runner):
     """Computes with NumPy's calls into buffers; re-entrant: every thread has buffers of its own."""
 
@@ -156,14 +161,16 @@ class ArrayRunner(Runner):
         self.call, self.batch = call, frozenset(quick.wanted.batch)
         self.trained = quick.wanted.trained
         self.tape = quick.plan.tape(form, call.sizes)
-        self._free = [self._made()]
-        space = self._free[0][0]
+        made = self._made()
+        space = made[0]
+        self._shelf: Shelf[_Space] = Shelf(space.nbytes)
+        self._shelf.put(made)
         self.source = space.source
         self.pieces = {
             name: piece_of(space.printer.entries[name], call.shapes[name]) for name in self.trained
         }
 
-    def _made(self) -> tuple[Workspace, list[Any], Any]:
+    def _made(self) -> _Space:
         space = Workspace(self.tape, self.call.sizes, self.call.dtype, self.trained)
         targets = [
             laid_over(space.inputs[name], shape, name in self.batch)
@@ -174,18 +181,14 @@ class ArrayRunner(Runner):
 
     def __call__(self, arrays: Iterable[Any]) -> tuple[Any, Any]:
         """Compute; a thread that comes meanwhile makes buffers of its own."""
-        try:
-            held = self._free.pop()
-        except IndexError:
-            held = self._made()
+        held = self._shelf.take() or self._made()
         value, gradient = self._computed(held, arrays)
         gradient = gradient.copy()
-        if len(self._free) < KEPT:
-            self._free.append(held)
+        self._shelf.put(held)
         return value, gradient
 
     @cached_property
-    def _own(self) -> tuple[Workspace, list[Any], Any]:
+    def _own(self) -> _Space:
         """The buffers of `raw`, whose results nobody else may overwrite."""
         return self._made()
 
@@ -194,7 +197,7 @@ class ArrayRunner(Runner):
         found: tuple[Any, Any] = self._computed(self._own, arrays)
         return found
 
-    def _computed(self, held: tuple[Workspace, list[Any], Any], arrays: Iterable[Any]) -> Any:
+    def _computed(self, held: _Space, arrays: Iterable[Any]) -> Any:
         space, targets, value = held
         for target, array in zip(targets, arrays, strict=True):
             target[...] = array

@@ -145,6 +145,15 @@ class Workspace:
             made[buffer.number] = np.zeros(shape, np.bool_ if buffer.logical else self.dtype)
         return made
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all arrays."""
+        every = [self.parameters, self.negated, self.sums, self.totals]
+        every += [*self.data.values(), *self.results.values()]
+        for group in self.groups:
+            every += [*group.buffers.values(), *group.with_ones.values()]
+        return sum({id(array): array.nbytes for array in every}.values())
+
     def number(self, name: str) -> tuple[Any, float]:
         """Return the array of one entry that holds a result, and its factor."""
         value = self.tape.outputs[name]
@@ -174,7 +183,7 @@ class Workspace:
         for number, (low, high) in enumerate(pairwise(self.edges)):
             lengths.setdefault(high - low, []).append(number)
         groups = [_Group(self, length, numbers) for length, numbers in lengths.items()]
-        self.first = groups[0]
+        self.groups, self.first = groups, groups[0]
         run = self.first.single() if self.pieces == 1 else self._over_chunks(groups)
         if not any(op.kind in LOUD for op in self.tape.ops):
             return run
