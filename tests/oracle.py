@@ -200,37 +200,36 @@ def eigen(a: Any) -> tuple[ImmutableDenseMatrix, ImmutableDenseMatrix]:
     values = ImmutableDenseMatrix([(p + q - root) / 2, (p + q + root) / 2])
     # The angle of (p - q, 2 r), halved, is that of the larger eigenvalue's vector.
     cosine = sympy.sqrt((1 + (p - q) / root) / 2)
-    sine = if_positive(r, 1, -1) * sympy.sqrt((1 - (p - q) / root) / 2)
-    large = [cosine, sine]
-    small = [-sine, cosine]
-
-    def oriented(v: list) -> list:
-        sign = if_positive(abs_of(v[0]) - abs_of(v[1]), sign_of(v[0]), sign_of(v[1]))
-        return [sign * entry for entry in v]
-
-    columns = [oriented(small), oriented(large)]
+    sine = sympy.sqrt((1 - (p - q) / root) / 2)
+    turn = if_positive(r, 1, -1)
+    # (cosine, turn * sine) and (-turn * sine, cosine), each with its larger entry above 0: where
+    # p > q the cosine is that, else the sine is.
+    large = [if_positive(p - q, 1, turn) * cosine, if_positive(p - q, turn, 1) * sine]
+    small = [if_positive(p - q, -turn, 1) * sine, if_positive(p - q, 1, -turn) * cosine]
+    columns = [small, large]
     return values, table(2, 2, lambda i, j: columns[j][i])
 
 
-def sign_of(x: Expr) -> Expr:
-    """1 or -1; not asked at 0."""
-    return if_positive(x, 1, -1)
+class hyp0f1(sympy.Function):
+    """The sum over k of z^k / (b (b + 1) ... (b + k - 1) k!); mpmath has its numbers."""
 
+    nargs = 2
 
-def abs_of(x: Expr) -> Expr:
-    """The absolute value."""
-    return if_positive(x, x, -x)
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """The derivative by z, term by term."""
+        b, z = self.args
+        require(argindex == 2, "b is a number")
+        return hyp0f1(b + 1, z) / b
 
 
 def exponential(a: Any) -> ImmutableDenseMatrix:
-    """The exponential of two rows by its eigenvalues, which are complex where they have to be."""
+    """The exponential of two rows, by the square of what is left without its middle."""
     require(a.rows == 2, "written out for two rows")
     middle = (a[0, 0] + a[1, 1]) / 2
     b = a - middle * ImmutableDenseMatrix.eye(2)
-    # b^2 = d I: exp(b) is a sum over even powers and over odd ones, here to the 60th.
+    # b^2 = d I: exp(b) is cosh(root of d) I + sinh(root of d) / (root of d) b, whatever d's sign.
     d = b[0, 0] ** 2 + b[0, 1] * b[1, 0]
-    even = Add(*(d**k / sympy.factorial(2 * k) for k in range(30)))
-    odd = Add(*(d**k / sympy.factorial(2 * k + 1) for k in range(30)))
+    even, odd = hyp0f1(sympy.Rational(1, 2), d / 4), hyp0f1(sympy.Rational(3, 2), d / 4)
     whole = sympy.exp(middle) * (even * ImmutableDenseMatrix.eye(2) + odd * b)
     return ImmutableDenseMatrix(whole)
 
@@ -539,7 +538,20 @@ def number(value: Any) -> mpmath.mpf:
     return mpmath.mpf(value._mpf_ if isinstance(value, sympy.Float) else value)
 
 
-SAME_NAME = ["exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "sign", "gamma"]
+SAME_NAME = [
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "erf",
+    "sign",
+    "gamma",
+    "hyp0f1",
+]
 NUMERIC: dict[str, Callable[..., Any]] = {
     **{name: getattr(mpmath, name) for name in SAME_NAME},
     **{"Add": lambda *xs: mpmath.fsum(xs), "Mul": lambda *xs: mpmath.fprod(xs)},
