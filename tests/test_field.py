@@ -1,6 +1,7 @@
 """Evaluation in a prime field: identities hold there, and nothing else does."""
 
 import itertools
+import random
 from fractions import Fraction
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 
 from symgrad import sigmoid, softplus
 from symgrad.circuit import Circuit
 from symgrad.lowering import lowered
+from symgrad.verification import feasible
 from symgrad.verification.feasible import possible
 from symgrad.verification.field import Evaluation
 from symgrad.verification.field.degrees import log2_of_degree
@@ -224,6 +227,42 @@ def test_conditions_that_cannot_hold_together():
     assert possible(circuit, [(u[0], False), (u[1], True)])
     assert not possible(circuit, [(u[2], True), (u[3], True), (u[4], True)])
     assert not possible(circuit, [(u[5], False)])
+
+
+def holds_somewhere(circuit, conditions):
+    """Whether a linear program in floats finds numbers for the nodes: t > 0 with u >= t."""
+    rows = [feasible._linear(circuit, node, 1 if above else -1) for node, above in conditions]
+    nodes = sorted({node for row in rows for node in row if node >= 0})
+    strict = [feasible._above_zero(circuit, *condition) for condition in conditions]
+    table = [
+        [float(t), *(-float(row.get(n, 0)) for n in nodes)]
+        for t, row in zip(strict, rows, strict=True)
+    ]
+    sides = [(0 if circuit.nodes[n].kind == "exp" else None, None) for n in nodes]
+    found = optimize.linprog(
+        [-1, *[0] * len(nodes)],
+        table,
+        [float(row.get(-1, 0)) for row in rows],
+        bounds=[(None, 1), *sides],
+    )
+    return found.status == 0 and -found.fun > 1e-9
+
+
+def test_conditions_hold_together_where_a_linear_program_says_so():
+    draw = random.Random(5)
+    told = []
+    for _ in range(400):
+        circuit = Circuit(almost_everywhere=draw.random() < 0.5)
+        nodes = [circuit.variable(f"x{k}") for k in range(draw.randint(1, 4))]
+        nodes += [circuit.exp(nodes[0]), circuit.maximum(circuit.number(0), nodes[0])]
+        conditions = []
+        for _ in range(draw.randint(1, 6)):
+            parts = [circuit.scale(Fraction(draw.randint(-3, 3), 2), n) for n in nodes]
+            node = circuit.add(*parts, circuit.number(draw.randint(-2, 2)))
+            conditions.append((node, draw.random() < 0.5))
+        told.append(possible(circuit, conditions))
+        assert told[-1] == holds_somewhere(circuit, conditions)
+    assert 20 < told.count(False) < 380
 
 
 def test_sums_over_samples_have_groups_of_conditions():

@@ -72,6 +72,8 @@ class Circuit:
         self._with_own_variable: dict[int, bool] = {}
         self.nodes: list[Node] = []
         self._known: dict[Node, int] = {}
+        #: What `signs.positive` has returned, by node and depth.
+        self.known_signs: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
         return len(self.nodes)

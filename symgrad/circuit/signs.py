@@ -31,6 +31,14 @@ def positive(circuit: Circuit, node: int, depth: int = 0) -> int:
     >>> positive(circuit, circuit.multiply(x, circuit.exp(x))) == positive(circuit, x)
     True
     """
+    # Choices inside choices ask for the same nodes again and again.
+    found = circuit.known_signs.get((node, depth))
+    if found is None:
+        found = circuit.known_signs[node, depth] = _positive(circuit, node, depth)
+    return found
+
+
+def _positive(circuit: Circuit, node: int, depth: int) -> int:
     known = circuit.as_number(node)
     if known is not None:
         return circuit.true if known > 0 else circuit.false
