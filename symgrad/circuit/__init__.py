@@ -64,16 +64,14 @@ class Circuit:
     def __init__(
         self, *, almost_everywhere: bool = False, discrete: frozenset[str] = frozenset()
     ) -> None:
-        self.almost_everywhere = almost_everywhere
-        self.discrete = discrete
+        self.almost_everywhere, self.discrete = almost_everywhere, discrete
         self.traits: list[Traits] = []
         #: Nodes that were taken as not zero almost everywhere.
         self.assumed: set[int] = set()
         self._with_own_variable: dict[int, bool] = {}
         self.nodes: list[Node] = []
         self._known: dict[Node, int] = {}
-        #: What `signs.positive` has returned, by node and depth.
-        self.known_signs: dict[tuple[int, int], int] = {}
+        self.known_signs: dict[tuple[int, int], int] = {}  # by node and depth
 
     def __len__(self) -> int:
         return len(self.nodes)

@@ -240,12 +240,12 @@ class World:
     def _lemma(self, text: str, other: str, z: Any) -> Any:
         """Return what a side of f(z) = ... or f'(z) = ... means, or None."""
         for entry in functions.FUNCTIONS.values():
-            for name, means in (
-                (f"{entry.latex}({self.letter})", entry.definition(z)),
-                (f"{entry.latex}'({self.letter})", sp.diff(entry.definition(z), z)),
-            ):
+            value, slope = f"{entry.latex}({self.letter})", f"{entry.latex}'({self.letter})"
+            for name in (value, slope):
                 if text == name and name not in self.names:
-                    return entry.apply(z) if other != name and "'" not in name else means
+                    if name == slope:
+                        return sp.diff(entry.definition(z), z)
+                    return entry.apply(z) if other != name else entry.definition(z)
                 if other == name:
                     return read(text, {self.letter: z}, ())
         return None
