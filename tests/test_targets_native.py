@@ -25,7 +25,7 @@ NODE = shutil.which("node")
 needs_c = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
 needs_numba = pytest.mark.skipif(
     importlib.util.find_spec("numba") is None,
-    reason="Numba is an extra of its own: pip install -e '.[numba]'",
+    reason="the extra `test` has Numba: pip install -e '.[test]'",
 )
 needs_node = pytest.mark.skipif(NODE is None, reason="JavaScript runs under node, not found here")
 COMPILED = [pytest.param("c", marks=needs_c), pytest.param("numba", marks=needs_numba)]
