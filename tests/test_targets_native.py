@@ -1,6 +1,6 @@
 """The targets with loops of their own: C, Numba, JavaScript; one table, compared with NumPy.
 
-Numba is an extra of its own: where it is missing its tests are skipped, and so are those of C and
+Where Numba is missing its tests are skipped, and so are those of C and
 JavaScript where there is no compiler and no node.
 """
 
