@@ -128,6 +128,7 @@ def test_a_tape_and_every_pass_over_it_keep_the_values(name):
             case.check(sunk(tape, case.sizes))
             case.check(multiplied_out(tape))
             case.check(flipped(tape, case.sizes))
+            case.check(flipped(tape, case.sizes, single=True))
             case.check(sunk(multiplied_out(folded(tape)), case.sizes))
 
 
@@ -177,5 +178,12 @@ def test_large_gradients_are_computed_transposed():
     assert tape.outputs["W1"].turned
     assert not tape.outputs["W2"].turned
     case.check(tape)
+    # The first weight is met forward alone, the second one backward, too.
+    deep = Case(
+        sg.mse(sg.Network(300, [sg.Dense(200), sg.Dense(100), sg.Dense(1)])), None, samples=3
+    )
+    single = flipped(deep.tape(), deep.sizes, single=True)
+    assert [single.outputs[name].turned for name in ("W1", "W2")] == [False, True]
+    deep.check(single)
     _, gradients = case.function(**case.arrays)
     np.testing.assert_allclose(gradients["W1"], case.wanted["W1"], rtol=1e-10, atol=1e-14)

@@ -343,7 +343,7 @@ class ArrayFunction(BoundFunction):
 
     def _bind(self) -> None:
         quick, call = self._quick, self._call
-        tape = quick.plan.tape(self.form, call.sizes)
+        tape = quick.plan.tape(self.form, call.sizes, call.dtype)
         space = Workspace(tape, call.sizes, call.dtype, self.names)
         for name, array in self._data.items():
             target = laid_over(space.inputs[name], call.shapes[name], name in quick.wanted.batch)

@@ -55,8 +55,8 @@ class CompiledFunction:
         recipe = self._recipe
         names = (VALUE, *recipe.keys) if recipe.valued else recipe.keys
         outputs = dict(zip(names, recipe.outputs, strict=True))
-        keys, batch = recipe.keys, recipe.batch
-        return Wanted(recipe.graph, outputs, keys, batch, recipe.reduce, recipe.workers)
+        samples = recipe.batch, recipe.reduce, recipe.workers
+        return Wanted(recipe.graph, outputs, recipe.keys, *samples, recipe.dtype)
 
     @cached_property
     def _quick(self) -> Quick:

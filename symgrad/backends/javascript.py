@@ -24,7 +24,7 @@ from symgrad.backends.javascript_functions import CALLS, HELPERS, helpers_of
 from symgrad.backends.kernel import Kernel
 from symgrad.backends.loops import Entry, LoopWriter
 from symgrad.backends.native import Engine, NativePlan, NativeQuick, looped, open_call
-from symgrad.backends.plan import VALUE, Form, Plan, Wanted
+from symgrad.backends.plan import DOUBLE, VALUE, Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import Call
 from symgrad.backends.straight import ATOM, COMMON, Language
@@ -382,7 +382,7 @@ def _head(kernel: Kernel, name: str, descends: bool) -> str:
 class JavaScriptPlan(NativePlan):
     """The plan of a function in JavaScript, which has one form."""
 
-    def form(self, sizes: Mapping[Any, int]) -> Form:
+    def form(self, sizes: Mapping[Any, int], dtype: Any = DOUBLE) -> Form:
         """Say that there is the one form, or what keeps the formulas from having it."""
         kernel = str(self.obstacle) if self.obstacle else self.kernel(sizes)
         if isinstance(kernel, str):

@@ -19,7 +19,7 @@ from symgrad.backends.bound import BoundFunction, bound, diverged
 from symgrad.backends.descent import loop_of
 from symgrad.backends.function import CompiledFunction
 from symgrad.backends.kernel import Kernel, kernel_of
-from symgrad.backends.plan import VALUE, Form, Plan, Wanted
+from symgrad.backends.plan import DOUBLE, FAST, VALUE, Form, Plan, Wanted
 from symgrad.backends.recipe import Recipe
 from symgrad.backends.runners import Call, Quick, Runner
 from symgrad.backends.spaces import Shelf
@@ -76,10 +76,10 @@ class NativePlan(Plan):
                 self._kernels[key] = str(error)
         return self._kernels[key]
 
-    def form(self, sizes: Mapping[Any, int]) -> Form:
+    def form(self, sizes: Mapping[Any, int], dtype: Any = DOUBLE) -> Form:
         """Choose the form for sizes; see `Plan.form`."""
-        numpy_form = super().form(sizes)
-        if self.obstacle:
+        numpy_form = super().form(sizes, dtype)
+        if self.obstacle or dtype not in FAST:
             return numpy_form
         kernel = self.kernel(sizes)
         if isinstance(kernel, str):

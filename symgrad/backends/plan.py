@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from symgrad.backends.memory import stages
 from symgrad.errors import UnsupportedError
 from symgrad.graph import Graph
@@ -18,6 +20,9 @@ from symgrad.tape.scalars import Straight, written_out
 
 #: The forms of generated code.
 SCALARS, COLUMNS, ROWS, LINES = "scalars", "columns", "rows", "lines"
+#: The types of numbers that have other forms than the line-for-line one.
+DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
+FAST = DOUBLE, SINGLE
 #: One sample runs in Python's own floats where a call of NumPy's would do fewer operations.
 OPERATIONS_OF_A_CALL = 23
 #: Layers up to this width run with the samples last; wider ones are a matter of BLAS alone.
@@ -53,6 +58,7 @@ class Wanted:
         batch: The inputs that have samples on an axis of their own.
         reduce: How samples are put together.
         workers: How many processes bound functions are spread over; None for this one alone.
+        dtype: The type of numbers to compute with; None for that of the arrays.
     """
 
     graph: Graph
@@ -61,6 +67,7 @@ class Wanted:
     batch: tuple[str, ...]
     reduce: str | None
     workers: Any = None
+    dtype: Any = None
 
 
 class Plan:
@@ -136,12 +143,12 @@ class Plan:
             return None
         return tape
 
-    def tape(self, form: Form, sizes: Mapping[Any, int]) -> Tape:
+    def tape(self, form: Form, sizes: Mapping[Any, int], dtype: Any = DOUBLE) -> Tape:
         """Return the tape that a form of arrays runs."""
         if form.kind == COLUMNS:
             assert self.columns is not None
             return self.columns
-        return flipped(sunk(self.rows, sizes), sizes)
+        return flipped(sunk(self.rows, sizes), sizes, single=dtype != DOUBLE)
 
     def straight(self, sizes: Mapping[Any, int]) -> Straight:
         """Return the formulas written out entry by entry."""
@@ -179,14 +186,17 @@ class Plan:
             total += rows * columns * inner
         return total
 
-    def form(self, sizes: Mapping[Any, int]) -> Form:
+    def form(self, sizes: Mapping[Any, int], dtype: Any = DOUBLE) -> Form:
         """Choose the form for sizes.
 
         Args:
             sizes: Numbers for the symbolic sizes, by symbol.
+            dtype: The type of numbers.
         """
         if self.obstacle:
             return Form(LINES, f"line for line: there is no faster form for {self.obstacle}")
+        if dtype not in FAST:
+            return Form(LINES, f"line for line: the numbers are {dtype}")
         count = sizes.get(self.axis, 1) if self.axis is not None else 1
         operations = self.operations(sizes)
         if self._by_sample():
@@ -194,6 +204,9 @@ class Plan:
         arrays = any(value.shape != (1, 1) for value in self._matrices())
         calls = sum(op.kind not in (INPUT, NUMBER) for op in self._plain.ops)
         if count == 1 and operations <= OPERATIONS_OF_A_CALL * calls and not arrays:
+            if dtype != DOUBLE:
+                kind = ROWS if self.columns is None else COLUMNS
+                return Form(kind, "Python's own floats have double precision")
             return Form(
                 SCALARS,
                 f"about {operations} operations on one sample: {calls} calls of NumPy's would take "
@@ -239,15 +252,16 @@ class Plan:
         if self.obstacle:
             return self.form({}).reason
         sizes = tuple(dict.fromkeys(self._wanted.graph.sizes))
+        dtype = self._wanted.dtype or DOUBLE
         if self.axis is None and not sizes:
-            form = self.form({})
+            form = self.form({}, dtype)
             return f"{form.kind}: {form.reason}"
         lines = []
         for count, word in ((1, "one sample"), (100, "100 samples"), (10**6, "a million samples")):
             known = dict.fromkeys(sizes, count if len(sizes) == 1 else 10)
             if self.axis is not None:
                 known[self.axis] = count
-            form = self.form(known)
+            form = self.form(known, dtype)
             lines.append(f"{word}: {form.kind}: {form.reason}")
         return "\n".join(lines)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from symgrad.backends import straight
 from symgrad.backends.flat import Entry
-from symgrad.backends.plan import COLUMNS, LINES, ROWS, SCALARS, VALUE, Form, Plan, Wanted
+from symgrad.backends.plan import LINES, SCALARS, VALUE, Form, Plan, Wanted
 from symgrad.backends.spaces import Shelf
 from symgrad.backends.workspace import Workspace
 from symgrad.tape.scalars import Straight
@@ -66,13 +66,7 @@ class Quick:
 
     def form(self, call: Call) -> Form:
         """Choose the form for arrays."""
-        if call.dtype not in (np.float64, np.float32):
-            return Form(LINES, f"line for line: the numbers are {call.dtype}")
-        form = self.plan.form(call.sizes)
-        if form.kind == SCALARS and call.dtype != np.float64:
-            kind = ROWS if self.plan.columns is None else COLUMNS
-            return Form(kind, "Python's own floats have double precision")
-        return form
+        return self.plan.form(call.sizes, call.dtype)
 
     def runner(self, call: Call) -> Runner | None:
         """Return what computes for such arrays; None where that is the line-for-line form."""
@@ -102,7 +96,7 @@ def of_structure(wanted: Wanted) -> Quick:
     graph = wanted.graph
     key = (
         *(graph.definitions, graph.inputs, tuple(wanted.outputs.items())),
-        *(wanted.trained, wanted.batch, wanted.reduce),
+        *(wanted.trained, wanted.batch, wanted.reduce, wanted.dtype),
     )
     found = _STRUCTURES.get(key)
     if found is None:
@@ -160,7 +154,7 @@ class ArrayRunner(Runner):
     def __init__(self, quick: Quick, form: Form, call: Call) -> None:
         self.call, self.batch = call, frozenset(quick.wanted.batch)
         self.trained = quick.wanted.trained
-        self.tape = quick.plan.tape(form, call.sizes)
+        self.tape = quick.plan.tape(form, call.sizes, call.dtype)
         made = self._made()
         space = made[0]
         self._shelf: Shelf[_Space] = Shelf(space.nbytes)

@@ -158,11 +158,17 @@ def _folded(tape: Tape, signs: Mapping[tuple[int, int], Op], skipped: Mapping[in
 LARGE = 8192
 
 
-def flipped(tape: Tape, sizes: Mapping[Any, int]) -> Tape:
+def flipped(tape: Tape, sizes: Mapping[Any, int], single: bool = False) -> Tape:
     """Compute large gradients X' D as the transpose of D' X, where X is wider than D.
 
     BLAS is faster where the longer side of the result is contiguous. The result, and its
-    parameter with it, then lies transposed in memory.
+    parameter with it, then lies transposed in memory. In single precision what the forward product
+    loses by that is more than what the gradient gains, unless the parameter is met backward, too.
+
+    Args:
+        tape: Formulas.
+        sizes: Numbers for the symbolic sizes.
+        single: Whether numbers are of single precision.
     """
     readers = readers_of(tape)
     ops = list(tape.ops)
@@ -173,6 +179,8 @@ def flipped(tape: Tape, sizes: Mapping[Any, int]) -> Tape:
             continue
         rows, columns = (extent(size, sizes) for size in op.shape)
         if rows <= columns or rows * columns <= LARGE:
+            continue
+        if single and name in tape.inputs and len(readers[tape.inputs[name]]) == 1:
             continue
         (left, right), (turn_left, turn_right) = op.args, op.data
         turned = not turn_right, not turn_left
