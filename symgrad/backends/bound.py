@@ -255,7 +255,11 @@ class BoundFunction:
             UnsupportedError: There are no samples to visit one by one.
             DivergenceError: The numbers left the finite range.
         """
-        start = p if type(p) is list else self._vector(p).tolist()
+        if type(p) is list:
+            start = p
+        else:
+            plain = type(p) is np.ndarray and p.dtype == np.float64 and p.ndim == 1
+            start = (p if plain else self._vector(p)).tolist()
         if len(start) != self.size:
             raise self._misfit(p)
         run, samples, constants = self._loop
