@@ -142,10 +142,22 @@ def test_what_is_no_sum_over_samples_stays_in_one_process(text, words):
     assert value == pytest.approx(sg.compile(f)(X=X, y=Y[:, 0], w=np.ones(3)))
 
 
+def test_the_plan_names_the_workers():
+    loss = sg.mse(NET)
+    plain = str(sg.compile(loss, "parameters").plan)
+    for given, words in ((2, "over 2 processes"), ("auto", "over as many processes as they are")):
+        plan = str(sg.compile(loss, "parameters", workers=given).plan)
+        assert plan.startswith(plain)
+        assert words in plan.removeprefix(plain)
+
+
 def test_how_many_workers():
-    assert worker_count("auto", 10_000) == 1
-    assert worker_count("auto", 10**9) == cores() >= 1
-    assert [worker_count(3, n) for n in (2, 100)] == [2, 3]
+    assert worker_count("auto", 10_000, 10**6) == 1
+    assert worker_count("auto", 10**9, 10**11) == cores() >= 1
+    assert worker_count("auto", 128, 5 * 10**7, wide=True) == 1
+    assert worker_count("auto", 4096, 10**12, wide=True) == cores()
+    assert worker_count("auto", 1, 10**12, wide=True) == 1
+    assert [worker_count(3, n, 100) for n in (2, 100)] == [2, 3]
     call = sg.compile(sg.mse(NET), "parameters", workers="auto").bind(X=X, Y=Y)
     assert "101 samples are work for one process" in call.form.reason
     for wrong in (0, -2, 1.5, True, "all"):

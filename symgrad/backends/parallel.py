@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from symgrad.backends.bound import BoundFunction
-from symgrad.backends.plan import VALUE, Form
+from symgrad.backends.plan import NARROW, VALUE, Form
 from symgrad.backends.runners import Call
 from symgrad.backends.splitting import weights
 from symgrad.backends.workers import (
@@ -33,8 +33,9 @@ from symgrad.backends.workers import (
 from symgrad.errors import ShapeError, SymgradError, UnsupportedError, unknown
 from symgrad.shapes import worded
 
-#: With "auto", a worker has at least so many samples: with fewer, waking it takes what it saves.
-LEAST_SAMPLES = 25_000
+#: With "auto", a worker has at least so many operations: with fewer, waking it takes what it saves.
+#: In layers for which BLAS decides an operation takes a fraction of that in narrow ones.
+LEAST_OPERATIONS, LEAST_OF_WIDE = 2_500_000, 50_000_000
 
 
 def cores() -> int:
@@ -44,14 +45,21 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def worker_count(given: Any, samples: int) -> int:
+def worker_count(given: Any, samples: int, operations: int, wide: bool = False) -> int:
     """Return how many processes compute, this one among them.
 
-    >>> worker_count(3, 1000), worker_count(3, 2), worker_count("auto", 1000)
+    Args:
+        given: A number, or "auto".
+        samples: How many there are.
+        operations: About how many are done for all of them.
+        wide: Whether most of them are products of wide layers.
+
+    >>> worker_count(3, 1000, 10**5), worker_count(3, 2, 10**5), worker_count("auto", 1000, 10**5)
     (3, 2, 1)
     """
     if given == "auto":
-        return max(1, min(cores(), samples // LEAST_SAMPLES))
+        least = LEAST_OF_WIDE if wide else LEAST_OPERATIONS
+        return max(1, min(cores(), samples, operations // least))
     return max(1, min(int(given or 1), samples))
 
 
@@ -215,7 +223,8 @@ def spread_out(
         workers: How many processes, or "auto".
     """
     samples = call.sizes.get(plan.axis, 1) if plan.axis is not None else 1
-    count = worker_count(workers, samples)
+    wide = plan.columns is None or plan.width(call.sizes) > NARROW
+    count = worker_count(workers, samples, plan.operations(call.sizes), wide)
     if count == 1:
         return _in_one(make, call, data, f"{samples} samples are work for one process")
     edges = [int(edge) for edge in np.linspace(0, samples, count + 1)]

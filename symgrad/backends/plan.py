@@ -243,7 +243,10 @@ class Plan:
 
         try:
             shares_of(self)
-            said = f"spread over {self._wanted.workers} processes, for data that are bound"
+            given = self._wanted.workers
+            many = "as many processes as they are worth"
+            many = many if given == "auto" else f"{given} processes"
+            said = f"data that are bound are spread over {many}"
         except UnsupportedError as error:
             said = f"one process: {error}"
         return f"{self._forms()}\nworkers: {said}"

@@ -96,7 +96,7 @@ def of_structure(wanted: Wanted) -> Quick:
     graph = wanted.graph
     key = (
         *(graph.definitions, graph.inputs, tuple(wanted.outputs.items())),
-        *(wanted.trained, wanted.batch, wanted.reduce, wanted.dtype),
+        *(wanted.trained, wanted.batch, wanted.reduce, wanted.workers, wanted.dtype),
     )
     found = _STRUCTURES.get(key)
     if found is None:
