@@ -236,6 +236,28 @@ def test_descent_is_the_plain_loop(target, order, name):
         np.testing.assert_allclose(part, wanted[key], rtol=1e-11, atol=1e-12)
 
 
+def test_samples_are_written_out_from_the_second_time_on():
+    formula = (sp.tanh(W * Z + B) - Y * C) ** 2 + W**2 * B * Z**3
+    function = sg.compile(formula, ["w", "b"], batch=["z", "y"])
+    zs, ys = np.array([-0.5, 2.0, -0.0, 1e-300, -3.0]), np.array([0.25, -1.0, 1.0, 0.0, -7.5])
+    call = function.bind(z=zs, y=ys, c=-1.5)
+    start = [0.3, -0.7]
+    first = call.descend(start, 0.01, 7)
+    assert call._written_out is not None
+    assert call.descend(start, 0.01, 7) == first
+    assert call.descend(start, 0.01, 7, order=range(5)) == first
+    call.rebind(z=-zs)
+    fresh = function.bind(z=-zs, y=ys, c=-1.5).descend(start, 0.01, 7)
+    assert [call.descend(start, 0.01, 7) for _ in range(3)] == [fresh] * 3
+    call.rebind(z=np.full(5, np.nan))
+    for _ in range(3):
+        with pytest.raises(sg.DivergenceError):
+            call.descend(start, 0.01)
+    many = function.bind(z=np.tile(zs, 90), y=np.tile(ys, 90), c=-1.5)
+    assert many.descend(start, 0.01) == many.descend(start, 0.01)
+    assert many._written_out is None
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("rate", [1e6, 1e200])
 def test_a_descent_that_diverges_says_so(target, rate):

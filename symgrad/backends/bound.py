@@ -186,7 +186,7 @@ class BoundFunction:
                 )
         for name, array in given.items():
             self._data[name][...] = array
-        for made in ("_loop", "_arrays"):
+        for made in ("_loop", "_written_out", "_again", "_arrays"):
             self.__dict__.pop(made, None)
         alone = self.__dict__.get("_alone")
         if alone is not None:
@@ -268,6 +268,9 @@ class BoundFunction:
             if not all(0 <= k < len(samples) for k in order):
                 raise OptionError(f"order holds places of samples, from 0 to {len(samples) - 1}")
             visited = [samples[k] for k in order]
+        elif self._again:
+            run = self._written_out or run
+        self._again = True
         rate, rounds = float(learning_rate), int(epochs)
         try:
             end = run(start, visited, constants, rate, rounds)
@@ -318,18 +321,32 @@ class BoundFunction:
         tape = plan.recorded(None if plan.batched else plan.axis, spelled=True)
         return descent.loop_of(tape, self._call.sizes, self.flat, self.sampled)
 
+    #: Whether samples have been visited before: then more is worth the while.
+    _again = False
+
+    def _descender(self, table: Sequence[Sequence[float]] = ()) -> Any:
+        source, namespace = descent.python_source(self.loop, self.flat, table)
+        # Only source printed from a tape comes here.
+        exec(compile(source, "<symgrad descent>", "exec"), namespace)
+        return namespace["descend"]
+
+    @cached_property
+    def _written_out(self) -> Any:
+        """The loop with all samples written out as constants; None where they are many."""
+        _, samples, _ = self._loop
+        if len(samples) * self.loop.straight.count > descent.MOST_OPERATIONS:
+            return None
+        return self._descender(samples)
+
     @cached_property
     def _loop(self) -> tuple[Any, list[tuple[float, ...]], list[float]]:
         """The loop in Python, the samples, and the entries of what is the same for all."""
-        source, namespace = descent.python_source(self.loop, self.flat)
-        # Only source printed from a tape comes here.
-        exec(compile(source, "<symgrad descent>", "exec"), namespace)
         count = len(self._data[self.sampled[0]])
         columns = [self._data[name].reshape(count, -1) for name in self.sampled]
         table = np.concatenate(columns, axis=1).tolist()
         others = [self._data[name] for name in self._data if name not in self.sampled]
         constants = [number for array in others for number in array.ravel().tolist()]
-        return namespace["descend"], list(map(tuple, table)), constants
+        return self._descender(), list(map(tuple, table)), constants
 
     def __repr__(self) -> str:
         return f"<function of {self.size} parameters: {listed(self.names)}; {self.form.kind}>"

@@ -21,7 +21,7 @@ from symgrad.backends.straight import (
 from symgrad.tape import SAMPLES, Tape
 from symgrad.tape.evaluation import number_at
 from symgrad.tape.passes import sunk
-from symgrad.tape.scalars import EXPRESSION, RATE, Straight, written_out
+from symgrad.tape.scalars import EXPRESSION, RATE, Scalar, Straight, written_out
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,28 @@ def updates(loop: Loop, printer: Printer, flat: Sequence[tuple[str, int, int]]) 
     return [*lines, *late]
 
 
-def python_source(loop: Loop, flat: Sequence[tuple[str, int, int]]) -> tuple[str, dict[str, Any]]:
+#: A visit of all samples is written out up to so many operations.
+MOST_OPERATIONS = 1000
+
+
+def python_source(
+    loop: Loop, flat: Sequence[tuple[str, int, int]], table: Sequence[Sequence[float]] = ()
+) -> tuple[str, dict[str, Any]]:
     """Print the loop as Python: `descend(p, data, constants, learning_rate, epochs)`.
+
+    Args:
+        loop: One update.
+        flat: The entries of the parameters, in the order of the flat vector.
+        table: The numbers of every sample, to write a visit of all of them out: they are
+            constants then, and `data` is not read.
 
     Returns:
         The source, and the functions that it calls.
     """
-    printer = Printer(loop.straight, loop.names, PYTHON, frozenset(loop.parameters))
-    body = updates(loop, printer, flat)
+    codes = [_of_sample(loop, row) for row in table] or [loop.straight]
+    watched = frozenset(loop.parameters)
+    printers = [Printer(code, loop.names, PYTHON, watched) for code in codes]
+    bodies = [updates(loop, printer, flat) for printer in printers]
     head = [unpacking(loop.parameters, "p")]
     if loop.constants:
         head.append(unpacking(loop.constants, "constants"))
@@ -121,12 +135,27 @@ def python_source(loop: Loop, flat: Sequence[tuple[str, int, int]]) -> tuple[str
         for name, times in loop.rates.items()
     ]
     sample = f"{', '.join(loop.sample)}{',' if len(loop.sample) == 1 else ''}" or "_"
+    if table:
+        visit = [f"        {line}" for body in bodies for line in body]
+    else:
+        visit = [f"        for {sample} in data:", *(f"            {line}" for line in bodies[0])]
     lines = [
         "def descend(p, data, constants, learning_rate, epochs):",
         *(f"    {line}" for line in head),
         "    for _ in range(epochs):",
-        f"        for {sample} in data:",
-        *(f"            {line}" for line in body),
+        *visit,
         f"    return [{', '.join(loop.parameters)}]",
     ]
-    return "\n".join(lines) + "\n", namespace(printer)
+    return "\n".join(lines) + "\n", namespace(printers[0])
+
+
+def _of_sample(loop: Loop, row: Sequence[float]) -> Straight:
+    """Return the update at one sample, with its numbers in place of the names."""
+    numbers = dict(zip(loop.sample, row, strict=True))
+    ops = tuple(
+        Scalar("number", (), numbers[loop.names[op.data]])
+        if op.kind == "input" and loop.names[op.data] in numbers
+        else op
+        for op in loop.straight.ops
+    )
+    return replace(loop.straight, ops=ops)
