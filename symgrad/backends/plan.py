@@ -162,9 +162,12 @@ class Plan:
 
     def width(self, sizes: Mapping[Any, int]) -> int:
         """Return the largest number of values that one sample has in a layer."""
-        assert self.columns is not None
-        held = (op for op in self.columns.ops if op.shape[1] == self.axis)
-        return max((extent(op.shape[0], sizes) for op in held), default=1)
+        held = [
+            [extent(size, sizes) for size in op.shape if size != self.axis]
+            for op in self._plain.ops
+            if self.axis in op.shape
+        ]
+        return max((size for each in held for size in each), default=1)
 
     def operations(self, sizes: Mapping[Any, int]) -> int:
         """Estimate how many operations the formulas take, written out."""
@@ -214,17 +217,17 @@ class Plan:
             )
         if arrays and not self._wanted.trained:
             return Form(LINES, "line for line: a value alone, which is an array")
+        width = 0 if self.axis is None else self.width(sizes)
+        if width > NARROW and count <= MOST_ROWS and not self._wanted.batch:
+            return Form(ROWS, f"layers of up to {width} values: BLAS decides, arrays as they come")
         if self.axis is None or self.columns is None or arrays:
             return Form(ROWS, "arrays as they come, results written into buffers")
-        width = self.width(sizes)
-        if width <= NARROW:
-            return Form(
-                COLUMNS,
-                f"layers of up to {width} values: samples last, in chunks that stay in the cache",
-            )
-        if count > MOST_ROWS or self._wanted.batch:
+        if width > NARROW:
             return Form(COLUMNS, f"{count} samples, last and in chunks")
-        return Form(ROWS, f"layers of up to {width} values: BLAS decides, arrays as they come")
+        return Form(
+            COLUMNS,
+            f"layers of up to {width} values: samples last, in chunks that stay in the cache",
+        )
 
     def _by_sample(self) -> bool:
         """Tell whether a result has one part for every sample."""

@@ -109,7 +109,7 @@ class Workspace:
         tape, printer = self.tape, self.printer
         size = sum(entry.count for entry in printer.entries.values())
         self.parameters = np.zeros(size, self.dtype)
-        self.negated = np.zeros(size, self.dtype)
+        self.negated = np.zeros(size if self.printer.negated else 0, self.dtype)
         self.data: dict[str, Any] = {}
         self.inputs: dict[str, Any] = {}
         for name, place in tape.inputs.items():
