@@ -48,3 +48,9 @@ def test_both_forms_of_arrays_give_what_the_listing_gives(name):
         agree({"value": number.item() * factor}, {"value": case.wanted["value"]})
         for key, gradient in found.items():
             agree({key: gradient.reshape(np.shape(case.wanted[key]))}, {key: case.wanted[key]})
+
+
+def test_a_penalty_beside_samples_in_columns_has_fast_forms():
+    plan = case_of("penalty columns").function.plan
+    assert not plan.obstacle
+    assert plan.columns is not None

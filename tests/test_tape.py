@@ -24,6 +24,7 @@ def nets():
             yield f"{name} {orientation}", net_loss(orientation, [name, name], "mse")
         for mixed in (["selu", "silu", "mish", "softsign"], ["gelu", "relu", "selu", "tanh"]):
             yield f"{' '.join(mixed)} {orientation}", net_loss(orientation, mixed, "mse")
+        yield f"penalty {orientation}", penalized(orientation)
         for loss in LOSSES:
             last = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss)
             yield f"{loss} {orientation}", net_loss(orientation, ["tanh", last], loss)
@@ -32,6 +33,12 @@ def nets():
 def net_loss(orientation, activations, loss):
     layers = [sg.Dense(max(2, 3 - k), name) for k, name in enumerate(activations)]
     return getattr(sg, loss)(sg.Network(3, layers, orientation=orientation))
+
+
+def penalized(orientation):
+    """A matrix that is the same for every sample beside one of each of them."""
+    net = sg.Network(2, [sg.Dense(3, "tanh"), sg.Dense(2)], orientation=orientation)
+    return sg.mse(net) + sg.l2(net, sp.Rational(1, 7)) + sg.l1(net, sp.Rational(1, 5))
 
 
 NETS = dict(nets())

@@ -223,7 +223,8 @@ class Plan:
         if self.axis is None or self.columns is None or arrays:
             return Form(ROWS, "arrays as they come, results written into buffers")
         if width > NARROW:
-            return Form(COLUMNS, f"{count} samples, last and in chunks")
+            many = f"{count} sample{'s' * (count > 1)}"
+            return Form(COLUMNS, f"{many}, last and in chunks")
         return Form(
             COLUMNS,
             f"layers of up to {width} values: samples last, in chunks that stay in the cache",

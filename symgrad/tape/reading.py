@@ -26,9 +26,15 @@ from symgrad.tape.recorder import NATIVE, ONE, Recorder, is_long
 
 @dataclass(frozen=True)
 class Outers:
-    """A sum of columns times rows for every sample, which is kept only as a sum over samples."""
+    """A sum of columns times rows for every sample, which is kept only as a sum over samples.
+
+    Attributes:
+        terms: Factors, columns and rows.
+        shared: Matrices that are added to it, the same for every sample: the slope of a penalty.
+    """
 
     terms: tuple[tuple[Any, Value, Value], ...]
+    shared: tuple[Value, ...] = ()
 
 
 def recorded(
@@ -170,6 +176,8 @@ class Reader:
             if own or reduce is None:
                 raise UnsupportedError("a matrix for every sample")
             parts = [self._gathered(f * share, a, b) for f, a, b in found.terms]
+            times = ONE if reduce == "mean" else SAMPLES
+            parts += [recorder.scaled(times, recorder.full(value)) for value in found.shared]
             return recorder.add(*parts)
         if own or reduce is None:
             if not recorder.lifted(found):
@@ -204,11 +212,14 @@ def _symbol(reader: Reader, expression: Any) -> Value:
 
 def _add(reader: Reader, expression: Any) -> Any:
     parts = [reader(arg) for arg in expression.args]
-    if any(isinstance(part, Outers) for part in parts):
-        if not all(isinstance(part, Outers) for part in parts):
-            raise UnsupportedError("a matrix for every sample plus another")
-        return Outers(tuple(term for part in parts for term in part.terms))
-    return reader.recorder.add(*parts)
+    outers = [part for part in parts if isinstance(part, Outers)]
+    if not outers:
+        return reader.recorder.add(*parts)
+    others = [part for part in parts if not isinstance(part, Outers)]
+    if any(map(reader.recorder.lifted, others)):
+        raise UnsupportedError("a matrix for every sample plus another")
+    terms = (term for part in outers for term in part.terms)
+    return Outers(tuple(terms), (*others, *(v for part in outers for v in part.shared)))
 
 
 def _mul(reader: Reader, expression: Any) -> Value:
@@ -356,7 +367,8 @@ def _transpose(reader: Reader, expression: Any) -> Any:
     found = reader(expression.arg)
     if isinstance(found, Outers):
         flip = reader.recorder.transpose
-        return Outers(tuple((f, flip(b), flip(a)) for f, a, b in found.terms))
+        turned = tuple((f, flip(b), flip(a)) for f, a, b in found.terms)
+        return Outers(turned, tuple(map(flip, found.shared)))
     return reader.recorder.transpose(found)
 
 
