@@ -268,11 +268,19 @@ class NumbaEngine(Engine):
         kernel = self.kernel
         fixed = [name for name in kernel.shapes if name not in kernel.trained]
         arrays = [space.inputs[name].reshape(-1) for name in (*fixed, *kernel.trained)]
+        every = np.arange(0, dtype=np.uintp)
+        compiled = None
 
         def descend(count: int, learning_rate: float, epochs: int, order: Any) -> None:
-            places = np.arange(count, dtype=np.uintp) if order is None else order
+            nonlocal every, compiled
+            if order is None and len(every) != count:
+                every = np.arange(count, dtype=np.uintp)
+            places = every if order is None else order
             arguments = [places, *arrays, float(learning_rate), int(epochs)]
-            self._compiled(DESCEND, arguments)(*arguments)
+            if compiled is None:
+                # The types are the same every time.
+                compiled = self._compiled(DESCEND, arguments)
+            compiled(*arguments)
 
         return descend
 

@@ -65,5 +65,5 @@ class Shelf(Generic[T]):
                 continue
             room -= shelf.size * len(shelf)
             if room < 0:
-                # What has just been used is likely to be used again.
-                del shelf._free[shelf is self :]
+                # What has just been used is likely to be used again: one of that stays.
+                del shelf._free[1 if shelf is self else 0 :]
