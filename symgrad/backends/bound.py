@@ -276,8 +276,9 @@ class BoundFunction:
             end = run(start, visited, constants, rate, rounds)
         except straight.OUTSIDE:
             raise diverged(learning_rate) from None
-        if not all(map(math.isfinite, end)):
-            # Python's floats overflow to inf in sums and products, without an error.
+        # Python's floats overflow to inf in sums and products, without an error. One number tells;
+        # where the sum alone overflows, the parameters may be finite all the same.
+        if not math.isfinite(sum(end)) and not all(map(math.isfinite, end)):
             raise diverged(learning_rate)
         return end if type(p) is list else np.array(end, self._call.dtype)
 

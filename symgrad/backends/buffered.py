@@ -86,7 +86,7 @@ class Printer:
         self.by_total = {affine.total: affine for affine in self.affines}
         self.gathered = gathered(tape, self.affines)
         self.gathered_totals = {total for total, _ in self.gathered.values()}
-        self.negated = {p for a in self.affines if a.negative for p in self._signed(a)}
+        self.negated = self._negated() if self.chunked else set()
         self.hints = self._hints()
         fixed = {*self.slots.places, *self.aug, *self.negated, *self.products}
         self.buffers, self.all_buffers = assigned(
@@ -94,6 +94,19 @@ class Printer:
         )
         self.names: dict[str, tuple[Any, ...]] = {}
         self.now = BEFORE
+
+    def _negated(self) -> set[int]:
+        """Return the parameters with a sign before them that one call for all of them computes."""
+        found = {p for a in self.affines if a.negative for p in self._signed(a)}
+        ops = self.tape.ops
+        alone = {
+            place
+            for place, op in enumerate(ops)
+            if op.kind == "negative"
+            and ops[op.args[0]].kind == INPUT
+            and ops[op.args[0]].data[0] in self.entries
+        }
+        return found | alone if found or len(alone) > 1 else set()
 
     def _signed(self, affine: Affine) -> tuple[int, int]:
         weight = self.tape.ops[affine.product].args[0]
