@@ -71,7 +71,8 @@ class Network:
             if self.kind == "descent"
             else ("loss and all gradients")
         )
-        return f"{shape} {self.hidden}, {self.samples:,} samples, {self.dtype}: {what}"
+        many = f"{self.samples:,} sample{'s' * (self.samples > 1)}"
+        return f"{shape} {self.hidden}, {many}, {self.dtype}: {what}"
 
     @property
     def units(self):
