@@ -5,8 +5,10 @@ JavaScript where there is no compiler and no node.
 """
 
 import importlib.util
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -392,3 +394,19 @@ def test_numba_that_is_missing_teaches(monkeypatch):
     monkeypatch.setattr("symgrad.backends.targets.find_spec", lambda name: None)
     with pytest.raises(sg.OptionError, match=r"pip install 'symgrad\[numba\]'"):
         sg.compile(w * x, ["w"], backend="numba")
+
+
+@pytest.mark.parametrize("target", COMPILED)
+def test_the_code_on_the_page_runs(target, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parent.parent / "docs" / "backends.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```\{code-block\} python\n(.*?)```", page, re.DOTALL)
+    (block,) = (block for block in blocks if f'backend="{target}"' in block)
+    made = sg.Network(3, [sg.Dense(4, activation="tanh"), sg.Dense(1)])
+    tables = arrays(sg.compile(sg.mse(made), "parameters"), 8, ())
+    names = {"sg": sg, "net": made, "arrays": tables}
+    exec(block, names)
+    value, grads = sg.compile(sg.mse(made), "parameters")(tables)
+    same(value, names["value"])
+    same(grads["W1"], names["grads"]["W1"])
+    assert (tmp_path / "net.c").exists() == (target == "c")
