@@ -3,6 +3,7 @@
 None of the tools that are compared is needed here.
 """
 
+import json
 import math
 import shutil
 import statistics
@@ -466,3 +467,39 @@ def test_tables_beside_the_workloads_have_names_of_their_own():
     own = [*works.all_workloads(), *growth.TABLES, *memory.TABLES]
     assert len(set(own)) == len(own)
     assert set(memory.NAMES) <= {c.name for c in of_kind("network")}
+
+
+ROOT = Path(speed.__file__).parent.parent
+#: By the words of the README: the workload.
+ROWS = {
+    "3-4-4-1, tanh, one sample": "3-4-4-1-n1",
+    "3-4-4-1, 100 samples": "3-4-4-1-n100",
+    "3-4-4-1, 10,000 samples": "3-4-4-1-n10000",
+    "3-4-4-1, a million samples": "3-4-4-1-n1000000",
+    "64-64-64-64-1, 32 samples, float32": "64-64-64-64-1-float32",
+    "784-128-10, 128 samples": "784-128-10-float64",
+}
+
+
+def fastest(contenders, tool):
+    """The median of a contender; of other tools that of their fastest form."""
+    forms = [
+        found["median"]
+        for name, found in contenders.items()
+        if name == tool or (tool in ("jax", "torch", "casadi") and name.startswith(tool))
+    ]
+    return tables.duration(min(forms)) if forms else "-"
+
+
+def test_the_page_is_what_was_measured_and_so_is_the_readme():
+    results = ROOT / "bench" / "results"
+    document = json.loads((results / "speed.json").read_text(encoding="utf-8"))
+    assert (results / "speed.md").read_text(encoding="utf-8") == tables.report(document)
+    tools = ["symgrad", "symgrad C", "jax", "torch", "casadi", "textbook NumPy"]
+    wanted = [
+        [words, *(fastest(document["results"][name]["contenders"], tool) for tool in tools)]
+        for words, name in ROWS.items()
+    ]
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## How fast")[1]
+    lines = [line for line in section.split("\n## ")[0].splitlines() if line.startswith("| ")][1:]
+    assert [[cell.strip() for cell in line.strip("|").split("|")] for line in lines] == wanted

@@ -80,7 +80,8 @@ def test_compile_prints_source_that_runs(capsys, tmp_path):
 def test_compile_writes_the_language_that_the_file_is_for(file, holds, capsys, tmp_path):
     path = tmp_path / file
     code, out, _ = run(capsys, "compile", "--layers", "3-4:tanh-2", "--output", str(path))
-    assert (code, out) == (0, f"wrote {path}\n")
+    header = f" and {path.with_suffix('.h')}" * (file == "net.c")
+    assert (code, out) == (0, f"wrote {path}{header}\n")
     assert holds in path.read_text()
     assert path.with_suffix(".h").exists() == (file == "net.c")
 

@@ -396,8 +396,11 @@ def _run_compile(options: argparse.Namespace) -> None:
     elif backend in _LANGUAGES[".py"] and backend != "numpy":
         print(f"wrote {write(options.output, _printed(function, backend))}")
     else:
-        checks = f"; python {options.output} checks it" if backend == "numpy" else ""
-        print(f"wrote {function.save(options.output)}{checks}")
+        more = {
+            "numpy": f"; python {options.output} checks it",
+            "c": f" and {Path(options.output).with_suffix('.h')}",
+        }
+        print(f"wrote {function.save(options.output)}{more.get(backend, '')}")
 
 
 def _printed(function: CompiledFunction, backend: str) -> str:
