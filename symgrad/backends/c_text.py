@@ -89,10 +89,6 @@ class Writer(LoopWriter):
         super().__init__(kernel, [*KEYWORDS, *taken(kernel.shapes), *own])
         self.used: dict[str, None] = {}
 
-    def element(self, name: str, place: int) -> str:
-        """Return the text of an input's entry."""
-        return f"{self.arguments[name]}[{self.offset(name, place)}]"
-
     def formula(self, expression: Any) -> str:
         """Return the text of an expression in `samples`, or in `learning_rate`."""
         return f"(real)({sp.ccode(expression)})"

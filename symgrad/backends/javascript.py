@@ -96,10 +96,6 @@ class Writer(LoopWriter):
         super().__init__(kernel, [*_WORDS, *HELPERS])
         self.numbers = numbers
 
-    def element(self, name: str, place: int) -> str:
-        """Return the text of an input's entry."""
-        return f"{self.arguments[name]}[{self.offset(name, place)}]"
-
     def formula(self, expression: Any) -> str:
         """Return the text of an expression in `samples`, or in `learning_rate`."""
         return str(sp.jscode(expression))

@@ -59,9 +59,12 @@ class LoopWriter:
 
     # -------------------------------------------------------------------- words
 
-    @abstractmethod
     def element(self, name: str, place: int) -> str:
-        """Return the text of an input's entry: a place in its rows; of one sample, if it has."""
+        """Return the text of an input's entry: a place in its rows; of one sample, if it has.
+
+        Arrays are flat everywhere: a compiler takes the length of a row for known then.
+        """
+        return f"{self.arguments[name]}[{self.offset(name, place)}]"
 
     @abstractmethod
     def formula(self, expression: Any) -> str:

@@ -121,11 +121,6 @@ class Writer(LoopWriter):
         super().__init__(kernel, _WORDS)
         self.used: dict[str, None] = {}
 
-    def element(self, name: str, place: int) -> str:
-        """Return the text of an input's entry."""
-        # Flat, because LLVM would not take the length of a row for known.
-        return f"{self.arguments[name]}[{self.offset(name, place)}]"
-
     def formula(self, expression: Any) -> str:
         """Return the text of an expression in `samples`, or in `learning_rate`."""
         return f"real({sp.pycode(expression)})"
