@@ -88,6 +88,15 @@ def listed(names: Iterable[object], most: int = 12) -> str:
     return ", ".join(given[:most]) + more
 
 
+def counted(count: int, noun: str) -> str:
+    """Word how many there are: a noun that takes an s where they are not one.
+
+    >>> counted(1, "epoch"), counted(2, "epoch")
+    ('1 epoch', '2 epochs')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def unknown(kind: str, given: object, accepted: Iterable[object]) -> OptionError:
     """Build the error for a name that is not known, with the nearest known one.
 

@@ -159,7 +159,7 @@ def test_how_many_workers():
     assert worker_count("auto", 1, 10**12, wide=True) == 1
     assert [worker_count(3, n, 100) for n in (2, 100)] == [2, 3]
     call = sg.compile(sg.mse(NET), "parameters", workers="auto").bind(X=X, Y=Y)
-    assert "101 samples are work for one process" in call.form.reason
+    assert "101 samples: work for one process" in call.form.reason
     for wrong in (0, -2, 1.5, True, "all"):
         with pytest.raises(sg.OptionError, match="workers is a whole number of at least 1"):
             sg.compile(sg.mse(NET), "parameters", workers=wrong)

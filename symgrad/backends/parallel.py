@@ -30,7 +30,7 @@ from symgrad.backends.workers import (
     hired,
     parcelled,
 )
-from symgrad.errors import ShapeError, SymgradError, UnsupportedError, unknown
+from symgrad.errors import ShapeError, SymgradError, UnsupportedError, counted, unknown
 from symgrad.shapes import worded
 
 #: With "auto", a worker has at least so many operations: with fewer, waking it takes what it saves.
@@ -226,7 +226,7 @@ def spread_out(
     wide = plan.columns is None or plan.width(call.sizes) > NARROW
     count = worker_count(workers, samples, plan.operations(call.sizes), wide)
     if count == 1:
-        return _in_one(make, call, data, f"{samples} samples are work for one process")
+        return _in_one(make, call, data, f"{counted(samples, 'sample')}: work for one process")
     edges = [int(edge) for edge in np.linspace(0, samples, count + 1)]
     try:
         factors = weights(plan, call.sizes, [high - low for low, high in pairwise(edges)])

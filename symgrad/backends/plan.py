@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.backends.memory import stages
-from symgrad.errors import UnsupportedError
+from symgrad.errors import UnsupportedError, counted
 from symgrad.graph import Graph
 from symgrad.tape import INPUT, NUMBER, SAMPLES, Tape, recorded
 from symgrad.tape.evaluation import extent
@@ -212,8 +212,8 @@ class Plan:
                 return Form(kind, "Python's own floats have double precision")
             return Form(
                 SCALARS,
-                f"about {operations} operations on one sample: {calls} calls of NumPy's would take "
-                f"as long as {OPERATIONS_OF_A_CALL * calls}",
+                f"about {operations} operations on one sample: {counted(calls, 'call')} of NumPy's "
+                f"would take as long as {OPERATIONS_OF_A_CALL * calls}",
             )
         if arrays and not self._wanted.trained:
             return Form(LINES, "line for line: a value alone, which is an array")
@@ -223,8 +223,7 @@ class Plan:
         if self.axis is None or self.columns is None or arrays:
             return Form(ROWS, "arrays as they come, results written into buffers")
         if width > NARROW:
-            many = f"{count} sample{'s' * (count > 1)}"
-            return Form(COLUMNS, f"{many}, last and in chunks")
+            return Form(COLUMNS, f"{counted(count, 'sample')}, last and in chunks")
         return Form(
             COLUMNS,
             f"layers of up to {width} values: samples last, in chunks that stay in the cache",

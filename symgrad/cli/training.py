@@ -10,12 +10,12 @@ import numpy as np
 
 from symgrad import errors
 from symgrad.cli.options import checked_output, verb_of
+from symgrad.errors import counted
 from symgrad.specification import add_network, add_text, formula_of, network_of
 from symgrad.training import Fit, tables, train
 from symgrad.training.initializers import INITIALIZERS
 from symgrad.training.optimizers import OPTIMIZERS
 from symgrad.training.progress import Progress
-from symgrad.training.samples import counted
 
 
 def add(verbs: Any) -> None:

@@ -18,6 +18,7 @@ from symgrad.errors import (
     OptionError,
     ShapeError,
     checks_options,
+    counted,
     listed,
     unknown,
 )
@@ -27,7 +28,7 @@ from symgrad.shapes import Variable, name_of, worded
 from symgrad.training.fit import Fit, load, split_columns
 from symgrad.training.initializers import initializer as initializer_of
 from symgrad.training.loop import descend
-from symgrad.training.samples import Standardisation, check_array, counted
+from symgrad.training.samples import Standardisation, check_array
 from symgrad.training.task import Task, check_backend, samples_of
 
 __all__ = ["Fit", "load", "train"]

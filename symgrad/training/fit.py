@@ -16,14 +16,14 @@ from symgrad import graph as graphs
 from symgrad import trees
 from symgrad.algebra import add, elementwise, hadamard, scale, transpose
 from symgrad.backends.numpy import CompiledFunction, compile
-from symgrad.errors import DataError, OptionError, ShapeError, SymgradError, listed
+from symgrad.errors import DataError, OptionError, ShapeError, SymgradError, counted, listed
 from symgrad.files import write
 from symgrad.formats import record as records
 from symgrad.formula import Formula
 from symgrad.graph import Graph, Label
 from symgrad.matrices import Broadcast
 from symgrad.shapes import Variable, worded
-from symgrad.training.samples import Standardisation, check_array, counted
+from symgrad.training.samples import Standardisation, check_array
 
 _FORMAT = "symgrad fit 1"
 

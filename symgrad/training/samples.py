@@ -20,15 +20,6 @@ Array = NDArray[np.float64]
 _NUMBER_KINDS = "biuf"  # NumPy's letters for bool, signed, unsigned and floating dtypes
 
 
-def counted(count: int, noun: str) -> str:
-    """Word how many there are: a noun that takes an s where they are not one.
-
-    >>> counted(1, "epoch"), counted(2, "epoch")
-    ('1 epoch', '2 epochs')
-    """
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def check_array(name: str, value: ArrayLike) -> Array:
     """`value` as a float64 array of finite numbers.
 
@@ -169,7 +160,8 @@ def check_batches(
     except errors.OptionError as error:
         are = "is" if count == 1 else "are"
         raise errors.OptionError(
-            f"{error}; there {are} {counted(count, 'sample')}, and None takes all of them at once"
+            f"{error}; there {are} {errors.counted(count, 'sample')}, "
+            "and None takes all of them at once"
         ) from None
     if shuffle and not isinstance(rng, np.random.Generator):
         raise errors.OptionError(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgrad import errors
-from symgrad.training.samples import counted
+from symgrad.errors import counted
 
 
 @dataclass(frozen=True)
